@@ -1,0 +1,202 @@
+//! The header that makes a chunk decodable alone.
+
+use crate::FormatError;
+use crate::bytes::{put, u16_at, u32_at, u64_at};
+
+/// Size of the header in bytes; records follow at once.
+pub const HEADER_SIZE: usize = 64;
+/// First word of a chunk, stored last: a chunk without it is not there yet.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"jay:");
+/// The word that says a chunk is sealed: it does not change any more and
+/// [`ChunkHeader::payload_checksum`] covers all its records.
+pub const SEALED: u32 = u32::from_le_bytes(*b"seal");
+
+const CHECKED_SIZE: usize = 48;
+/// Where the header's checksum stands.
+pub const CHECKSUM_AT: usize = 48;
+/// Where the word stands that becomes [`SEALED`], stored after the checksum.
+pub const SEALED_AT: usize = 52;
+/// Where the records' checksum stands.
+pub const PAYLOAD_CHECKSUM_AT: usize = 56;
+
+/// What a chunk holds. Kinds that a reader does not know it can skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u16)]
+pub enum ChunkKind {
+    /// [`crate::tag`] declarations.
+    Tags = 1,
+    /// [`crate::tag`] totals.
+    TagTotals = 2,
+    /// [`crate::thread`] slots.
+    Threads = 3,
+    /// Pages of [`crate::cell`]s.
+    Cells = 4,
+    /// The cells' values when a late log began; record for record beside
+    /// [`ChunkKind::Cells`].
+    BaseCells = 5,
+    /// Moments of [`crate::frame`]s.
+    Frames = 6,
+    /// Rows of frames: live bytes of one group of tags.
+    FrameRows = 7,
+    /// [`crate::event`]s of one thread slot.
+    Journal = 8,
+    /// Reserved: stacks as a prefix tree.
+    Stacks = 16,
+    /// Reserved: sites (tag, stack, owner).
+    Sites = 17,
+    /// Reserved: owners.
+    Owners = 18,
+    /// Reserved: loaded modules.
+    Modules = 19,
+    /// Reserved: notes that the program adds.
+    Notes = 20,
+}
+
+impl ChunkKind {
+    /// The kind with this number; `None` for one that this version does not
+    /// know.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Some(match number {
+            1 => Self::Tags,
+            2 => Self::TagTotals,
+            3 => Self::Threads,
+            4 => Self::Cells,
+            5 => Self::BaseCells,
+            6 => Self::Frames,
+            7 => Self::FrameRows,
+            8 => Self::Journal,
+            16 => Self::Stacks,
+            17 => Self::Sites,
+            18 => Self::Owners,
+            19 => Self::Modules,
+            20 => Self::Notes,
+            _ => return None,
+        })
+    }
+
+    /// The kind's name in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::TagTotals => "tag-totals",
+            Self::Threads => "threads",
+            Self::Cells => "cells",
+            Self::BaseCells => "base-cells",
+            Self::Frames => "frames",
+            Self::FrameRows => "frame-rows",
+            Self::Journal => "journal",
+            Self::Stacks => "stacks",
+            Self::Sites => "sites",
+            Self::Owners => "owners",
+            Self::Modules => "modules",
+            Self::Notes => "notes",
+        }
+    }
+}
+
+/// The header's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHeader {
+    /// Number of the kind; see [`ChunkKind::from_number`].
+    pub kind: u16,
+    /// The chunk's place in the file, in chunks.
+    pub index: u32,
+    /// Journal: the thread slot. Others: index of the first record.
+    pub owner: u32,
+    /// Journal: number of the chunk among its slot's, from 0. Others: 0.
+    pub sequence: u64,
+    /// Journal: number of the thread that writes, unique in the process.
+    pub thread: u64,
+    /// When the chunk was begun, in ticks; an event counts from here.
+    pub base_ticks: u64,
+    /// Journal: how many events the slot had before this chunk.
+    pub first_event: u64,
+    /// The records' checksum, once sealed.
+    pub payload_checksum: Option<u32>,
+}
+
+impl ChunkHeader {
+    /// The header's bytes, unsealed. Whoever maps the file stores the first
+    /// four of them last.
+    pub fn encode(&self) -> [u8; HEADER_SIZE] {
+        let mut bytes = [0; HEADER_SIZE];
+        put(&mut bytes, 0, &MAGIC.to_le_bytes());
+        put(&mut bytes, 4, &self.kind.to_le_bytes());
+        put(&mut bytes, 8, &self.index.to_le_bytes());
+        put(&mut bytes, 12, &self.owner.to_le_bytes());
+        put(&mut bytes, 16, &self.sequence.to_le_bytes());
+        put(&mut bytes, 24, &self.thread.to_le_bytes());
+        put(&mut bytes, 32, &self.base_ticks.to_le_bytes());
+        put(&mut bytes, 40, &self.first_event.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[..CHECKED_SIZE]);
+        put(&mut bytes, CHECKSUM_AT, &checksum.to_le_bytes());
+        if let Some(checksum) = self.payload_checksum {
+            put(&mut bytes, SEALED_AT, &SEALED.to_le_bytes());
+            put(&mut bytes, PAYLOAD_CHECKSUM_AT, &checksum.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads the header of the chunk at place `index`; `Ok(None)` where no
+    /// chunk has been begun (the header is all zero).
+    ///
+    /// # Errors
+    /// Anything else than a whole header or zeros.
+    pub fn decode(bytes: &[u8], index: u32) -> Result<Option<Self>, FormatError> {
+        let truncated = FormatError::Truncated { needed: HEADER_SIZE, found: bytes.len() };
+        let bytes = bytes.get(..HEADER_SIZE).ok_or(truncated)?;
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Ok(None);
+        }
+        let u32 = |at| u32_at(bytes, at).ok_or(truncated);
+        let u64 = |at| u64_at(bytes, at).ok_or(truncated);
+        // A header in the making has everything but its first word.
+        let mut whole = [0; CHECKED_SIZE];
+        whole.copy_from_slice(&bytes[..CHECKED_SIZE]);
+        let in_the_making = u32(0)? == 0;
+        put(&mut whole, 0, &MAGIC.to_le_bytes());
+        let stored = u32(CHECKSUM_AT)?;
+        let computed = crc32fast::hash(&whole);
+        if in_the_making && (stored == computed || stored == 0) {
+            return Ok(None);
+        }
+        if u32(0)? != MAGIC {
+            return Err(FormatError::Magic);
+        }
+        if stored != computed {
+            return Err(FormatError::Checksum { stored, computed });
+        }
+        let stored_index = u32(8)?;
+        if stored_index != index {
+            return Err(FormatError::Misplaced { stored: stored_index, found: index });
+        }
+        let payload_checksum = match u32(SEALED_AT)? {
+            0 => None,
+            SEALED => Some(u32(PAYLOAD_CHECKSUM_AT)?),
+            value => return Err(FormatError::Value { field: "seal", value: value.into() }),
+        };
+        if u32(60)? != 0 {
+            return Err(FormatError::Value { field: "reserved word", value: u32(60)?.into() });
+        }
+        Ok(Some(Self {
+            kind: u16_at(bytes, 4).ok_or(truncated)?,
+            index,
+            owner: u32(12)?,
+            sequence: u64(16)?,
+            thread: u64(24)?,
+            base_ticks: u64(32)?,
+            first_event: u64(40)?,
+            payload_checksum,
+        }))
+    }
+}
+
+/// The checksum of a chunk's records: all bytes behind the header.
+pub fn payload_checksum(chunk: &[u8]) -> u32 {
+    crc32fast::hash(chunk.get(HEADER_SIZE..).unwrap_or(&[]))
+}
+
+/// How many records of `record_size` bytes fit in a chunk.
+pub const fn records_per_chunk(chunk_size: u32, record_size: usize) -> usize {
+    (chunk_size as usize - HEADER_SIZE) / record_size
+}

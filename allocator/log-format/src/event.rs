@@ -1,0 +1,132 @@
+//! Something that happened to a block: three words.
+//!
+//! ```text
+//!         63      56 55      48 47                              0
+//! word 0 |  flags   |   kind   |            address             |  stored last
+//! word 1 |   ticks, high 16    |             size               |
+//! word 2 |       ticks, low 32      |            site           |
+//! ```
+//!
+//! A realloc is a pair: what it freed, then what it allocated. The second is
+//! written first, so that the first one's last word makes both visible.
+
+use crate::FormatError;
+use crate::bytes::words;
+
+/// Size of an event in bytes.
+pub const SIZE: usize = 24;
+
+/// Addresses and sizes have 48 bits.
+pub const ADDRESS_MAX: u64 = (1 << 48) - 1;
+/// Ticks count from the chunk's base and have 48 bits.
+pub const TICKS_MAX: u64 = (1 << 48) - 1;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EventKind {
+    /// A block was allocated.
+    Alloc = 1,
+    /// A block was allocated, filled with zeros.
+    AllocZeroed = 2,
+    /// A block was freed.
+    Free = 3,
+    /// What a realloc freed; [`EventKind::ReallocAlloc`] follows.
+    ReallocFree = 4,
+    /// What a realloc allocated.
+    ReallocAlloc = 5,
+    /// The inner allocator refused; the address is 0, or the block's whose
+    /// realloc it was.
+    Failed = 6,
+}
+
+impl EventKind {
+    /// The kind with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Alloc,
+            2 => Self::AllocZeroed,
+            3 => Self::Free,
+            4 => Self::ReallocFree,
+            5 => Self::ReallocAlloc,
+            6 => Self::Failed,
+            _ => return None,
+        })
+    }
+
+    /// The kind's name in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alloc => "alloc",
+            Self::AllocZeroed => "alloc-zeroed",
+            Self::Free => "free",
+            Self::ReallocFree => "realloc-free",
+            Self::ReallocAlloc => "realloc-alloc",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether the event makes a block live.
+    pub fn allocates(self) -> bool {
+        matches!(self, Self::Alloc | Self::AllocZeroed | Self::ReallocAlloc)
+    }
+
+    /// Whether the event ends a block.
+    pub fn frees(self) -> bool {
+        matches!(self, Self::Free | Self::ReallocFree)
+    }
+}
+
+/// One event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The block's address.
+    pub address: u64,
+    /// The block's size in bytes, as the program asked for it.
+    pub size: u64,
+    /// Where the block came from; below [`crate::TAG_COUNT_MAX`] it is a tag.
+    pub site: u32,
+    /// When, in ticks since the chunk's base.
+    pub ticks: u64,
+}
+
+impl Event {
+    /// The event's words, to be stored last to first. Fields over their limits
+    /// are cut to them.
+    #[inline]
+    pub fn encode(&self) -> [u64; 3] {
+        [
+            (self.address & ADDRESS_MAX) | (self.kind as u64) << 48,
+            (self.size & ADDRESS_MAX) | (self.ticks >> 32) << 48,
+            u64::from(self.site) | (self.ticks & 0xFFFF_FFFF) << 32,
+        ]
+    }
+
+    /// Reads an event; `Ok(None)` where none was written yet.
+    ///
+    /// # Errors
+    /// A kind or flag that has no meaning.
+    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FormatError> {
+        let truncated = FormatError::Truncated { needed: SIZE, found: bytes.len() };
+        let [first, second, third] = words(bytes).ok_or(truncated)?;
+        if first == 0 {
+            return Ok(None);
+        }
+        let flags = first >> 56;
+        if flags != 0 {
+            return Err(FormatError::Value { field: "event flags", value: flags });
+        }
+        let number = (first >> 48) as u8;
+        let kind = EventKind::from_number(number)
+            .ok_or(FormatError::Value { field: "event kind", value: number.into() })?;
+        Ok(Some(Self {
+            kind,
+            address: first & ADDRESS_MAX,
+            size: second & ADDRESS_MAX,
+            site: third as u32,
+            ticks: (second >> 48) << 32 | third >> 32,
+        }))
+    }
+}

@@ -1,0 +1,1 @@
+//! Benchmarks of scrubjay beside its peers.

@@ -1,0 +1,3 @@
+//! Reads scrubjay logs.
+
+fn main() {}
