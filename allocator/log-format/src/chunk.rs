@@ -105,7 +105,8 @@ pub struct ChunkHeader {
     pub owner: u32,
     /// Journal: number of the chunk among its slot's, from 0. Others: 0.
     pub sequence: u64,
-    /// Journal: number of the thread that writes, unique in the process.
+    /// Journal: number of the thread that began the chunk, unique in the
+    /// process; a [`crate::EventKind::Thread`] event names the next one.
     pub thread: u64,
     /// When the chunk was begun, in ticks; an event counts from here.
     pub base_ticks: u64,

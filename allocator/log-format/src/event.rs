@@ -38,6 +38,10 @@ pub enum EventKind {
     /// The inner allocator refused; the address is 0, or the block's whose
     /// realloc it was.
     Failed = 6,
+    /// Another thread took over the slot within a chunk: the address is its
+    /// number, the size its system id. Happens to no block and is not counted
+    /// as an event.
+    Thread = 7,
 }
 
 impl EventKind {
@@ -50,6 +54,7 @@ impl EventKind {
             4 => Self::ReallocFree,
             5 => Self::ReallocAlloc,
             6 => Self::Failed,
+            7 => Self::Thread,
             _ => return None,
         })
     }
@@ -63,6 +68,7 @@ impl EventKind {
             Self::ReallocFree => "realloc-free",
             Self::ReallocAlloc => "realloc-alloc",
             Self::Failed => "failed",
+            Self::Thread => "thread",
         }
     }
 
