@@ -1,3 +1,50 @@
-//! Chores.
+//! `cargo xtask CHORE`: what the workspace does for itself.
+//!
+//! One file a chore. `ci` is what every change must pass; `soak` is what takes
+//! longer than a change can wait for.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod bench;
+mod callgrind;
+mod ci;
+mod demo;
+mod instructions;
+mod soak;
+mod step;
+mod tidy;
+mod tools;
+mod workspace;
+
+/// What a chore is called, what it does, and the function that does it.
+type Chore = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
+
+const CHORES: &[Chore] = &[
+    ("demo", "run the language model, show its report, attack its memory", demo::run),
+    ("ci", "everything that a change must pass", ci::run),
+    ("soak", "the long versions of the tests", soak::run),
+    ("tidy", "the rules of the house, over the sources", tidy::run),
+    ("bench", "the cost table: --quick, --update-instructions, --instructions", bench::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let name = arguments.first().map_or("", String::as_str);
+    let Some((_, _, chore)) = CHORES.iter().find(|(chore, ..)| *chore == name) else {
+        if !name.is_empty() && name != "help" && name != "--help" {
+            eprintln!("error: there is no chore named {name:?}");
+        }
+        eprintln!("usage: cargo xtask CHORE\n");
+        for (chore, does, _) in CHORES {
+            eprintln!("  {chore:6} {does}");
+        }
+        return ExitCode::from(2);
+    };
+    match chore(&arguments[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

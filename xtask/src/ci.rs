@@ -1,0 +1,161 @@
+//! `cargo xtask ci`: everything that a change must pass.
+//!
+//! Within 45 minutes on two cores, from an empty target folder. What takes
+//! longer stands in `soak`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{Outcome, Steps};
+use crate::{demo, instructions, tidy, tools, workspace};
+
+/// Packages whose tests also run as their users build them.
+const IN_RELEASE: &[&str] = &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-cli"];
+/// Packages that are for this workspace alone.
+const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "xtask"];
+
+/// Runs all steps.
+pub fn run(arguments: &[String]) -> Result<()> {
+    if let Some(argument) = arguments.first() {
+        bail!("ci takes no argument, not {argument:?}");
+    }
+    let mut steps = Steps::default();
+    let mut counted = TestCount::default();
+    steps.run("tools", || {
+        tools::rust_components()?;
+        // Tests that need it say so themselves; `instructions` is the step that may go without.
+        if let Err(why) = tools::valgrind() {
+            println!("{why}");
+        }
+        Ok(Outcome::Done)
+    });
+    steps.run("format", || plain(&["fmt", "--all", "--check"]));
+    steps.run("tidy", || tidy::run(&[]).map(|()| Outcome::Done));
+    steps.run("clippy", || {
+        plain(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+    });
+    // The very command of the README.
+    steps.run("tests", || counted.run(&["test", "--workspace"]));
+    steps.run("tests in release", || {
+        let mut arguments = vec!["test", "--release"];
+        for package in IN_RELEASE {
+            arguments.extend(["-p", package]);
+        }
+        counted.run(&arguments)
+    });
+    steps.run("benches as tests", benches_as_tests);
+    steps.run("documentation", documentation);
+    steps.run("package", package);
+    steps.run("instructions", instructions::check);
+    steps.run("demo", || demo::run(&[]).map(|()| Outcome::Done));
+    let finished = steps.finish();
+    println!("\n{counted}");
+    finished
+}
+
+fn plain(arguments: &[&str]) -> Result<Outcome> {
+    workspace::run(&mut workspace::cargo(arguments)?)?;
+    Ok(Outcome::Done)
+}
+
+/// Each benchmark once, so that none rots between two cost tables.
+fn benches_as_tests() -> Result<Outcome> {
+    plain(&["bench", "-p", "scrubjay-benches", "--bench", "operations", "--", "--test"])?;
+    plain(&["bench", "-p", "scrubjay-benches", "--bench", "comparison", "--", "--test"])
+}
+
+fn documentation() -> Result<Outcome> {
+    let mut command = workspace::cargo(&["doc", "--workspace", "--no-deps"])?;
+    workspace::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Done)
+}
+
+/// Packs and builds what will be published. Cargo lets the packages find each
+/// other as if they were published already, so a path that only works in this
+/// tree fails here.
+fn package() -> Result<Outcome> {
+    let mut arguments = vec!["package", "--workspace", "--allow-dirty"];
+    for package in NOT_PUBLISHED {
+        arguments.extend(["--exclude", package]);
+    }
+    let mut command = workspace::cargo(&arguments)?;
+    println!("$ {}", workspace::shown(&command));
+    let output = command.output().context("cargo package")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    print!("{said}");
+    workspace::check(&command, output.status)?;
+    if said.contains("warning:") {
+        bail!("cargo package warned");
+    }
+    Ok(Outcome::Done)
+}
+
+/// What the test runs said, added up.
+#[derive(Default, PartialEq, Eq, Debug)]
+struct TestCount {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl TestCount {
+    /// Runs cargo's tests, shows their output and adds up their results.
+    fn run(&mut self, arguments: &[&str]) -> Result<Outcome> {
+        let mut command: Command = workspace::cargo(arguments)?;
+        // Not only the first failing binary's tests.
+        command.arg("--no-fail-fast");
+        println!("$ {}", workspace::shown(&command));
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cargo test")?;
+        let output = child.stdout.take().context("cargo test has no output")?;
+        for line in BufReader::new(output).lines() {
+            let line = line.context("reading what cargo test prints")?;
+            self.add(&line);
+            println!("{line}");
+        }
+        workspace::check(&command, child.wait()?)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) =
+            line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split("; ") {
+            let Some((number, what)) = count.split_once(' ') else { continue };
+            let number: u64 = number.parse().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for TestCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "tests: {} passed, {} failed", self.passed, self.failed)?;
+        if self.ignored > 0 { write!(f, ", {} skipped", self.ignored) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_several_binaries_add_up() {
+        let mut count = TestCount::default();
+        count.add("running 3 tests");
+        count.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured");
+        assert_eq!(count, TestCount { passed: 4, failed: 2, ignored: 1 });
+        assert_eq!(count.to_string(), "tests: 4 passed, 2 failed, 1 skipped");
+    }
+}

@@ -1,0 +1,204 @@
+//! What a call costs in instructions, held against the file that says so.
+//!
+//! Times on a shared machine cannot show a loss of two percent; instruction
+//! counts repeat. They are taken twice, for N and 2 N operations: the
+//! difference over N is the cost of one, without start and end of the process.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use toml::Table;
+
+use crate::step::Outcome;
+use crate::{callgrind, tools, workspace};
+
+const FILE: &str = "benches/instructions.toml";
+/// Enough that a rare slow path shows, few enough that Valgrind is done soon.
+const OPERATIONS: u64 = 50_000;
+/// Two compilers do not make the same code; a loss this large is no accident.
+const TOLERANCE_OTHER_COMPILER: f64 = 0.15;
+/// A count may differ by this share, or by this many instructions.
+const TOLERANCE: f64 = 0.02;
+const TOLERANCE_INSTRUCTIONS: f64 = 1.0;
+
+/// As the benches know them; see `benches/src/workloads.rs`.
+const WORKLOADS: &[&str] = &["pair64", "zeroed64", "grow"];
+
+struct Mode {
+    name: &'static str,
+    program: &'static str,
+    wipe: &'static str,
+    journal: bool,
+}
+
+const MODES: &[Mode] = &[
+    Mode { name: "system", program: "with-system", wipe: "", journal: false },
+    Mode { name: "count", program: "with-scrubjay", wipe: "off", journal: false },
+    Mode { name: "count-wipe", program: "with-scrubjay", wipe: "all", journal: false },
+    Mode { name: "journal-wipe", program: "with-scrubjay", wipe: "all", journal: true },
+];
+
+/// Instructions of the program itself and of all it calls, per operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Cost {
+    program: f64,
+    all: f64,
+}
+
+/// By workload, then by mode.
+type Costs = BTreeMap<String, BTreeMap<String, Cost>>;
+
+/// Measures, and fails where the file says otherwise.
+pub fn check() -> Result<Outcome> {
+    if let Err(why) = tools::valgrind() {
+        return Ok(Outcome::Skipped(why));
+    }
+    let text = fs::read_to_string(workspace::root()?.join(FILE)).context(FILE)?;
+    let file: Table = text.parse().context(FILE)?;
+    let recorded_with = file.get("rustc").and_then(toml::Value::as_str).unwrap_or("");
+    let rustc = rustc()?;
+    let tolerance = if rustc == recorded_with { TOLERANCE } else { TOLERANCE_OTHER_COMPILER };
+    if rustc != recorded_with {
+        println!("{FILE} was made with {recorded_with}, this is {rustc}: wider tolerance");
+    }
+    let costs = measure()?;
+    print!("{}", table(&costs));
+    let complaints = compare(&costs, &file, tolerance);
+    if !complaints.is_empty() {
+        bail!("{}", complaints.join("; "));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Measures, and writes the file.
+pub fn update() -> Result<()> {
+    tools::valgrind().map_err(anyhow::Error::msg)?;
+    let costs = measure()?;
+    print!("{}", table(&costs));
+    let mut text = format!(
+        "# Instructions of one operation, counted by callgrind: in the program's own file, the\n\
+         # loop around it included, and (for information, since the C library chooses its code\n\
+         # by the processor) in all. `cargo xtask ci` fails where a count in the program differs\n\
+         # by more than {} % and {} instruction. Made by `cargo xtask bench --update-instructions`.\n\n\
+         rustc = {:?}\n",
+        TOLERANCE * 100.0,
+        TOLERANCE_INSTRUCTIONS,
+        rustc()?
+    );
+    for (workload, modes) in &costs {
+        write!(text, "\n[{workload}]\n")?;
+        for mode in MODES {
+            let Some(cost) = modes.get(mode.name) else { continue };
+            let Cost { program, all } = cost;
+            writeln!(text, "{} = {{ program = {program:.2}, all = {all:.2} }}", mode.name)?;
+        }
+    }
+    fs::write(workspace::root()?.join(FILE), text).context(FILE)?;
+    println!("wrote {FILE}");
+    Ok(())
+}
+
+fn measure() -> Result<Costs> {
+    let mut build = workspace::cargo(&["build", "--release", "-p", "scrubjay-benches"])?;
+    build.args(["--bin", "with-system", "--bin", "with-scrubjay"]);
+    workspace::run(&mut build)?;
+    let folder = workspace::target()?.join("release");
+    let mut costs = Costs::new();
+    for workload in WORKLOADS {
+        for mode in MODES {
+            let cost = cost(&folder.join(mode.program), workload, mode)?;
+            costs.entry((*workload).to_owned()).or_default().insert(mode.name.to_owned(), cost);
+        }
+    }
+    Ok(costs)
+}
+
+fn cost(program: &Path, workload: &str, mode: &Mode) -> Result<Cost> {
+    let log = workspace::target()?.join("instructions.jay");
+    let log = log.to_str().context("the target folder's name is not UTF-8")?;
+    let mut environment = vec![("SCRUBJAY_WIPE", mode.wipe)];
+    if mode.journal {
+        environment.push(("SCRUBJAY_LOG", log));
+    }
+    let count = |operations: u64| -> Result<callgrind::Count> {
+        let operations = operations.to_string();
+        let arguments = ["--workload", workload, "--operations", &operations, "--batches", "1"];
+        let count = callgrind::count(program, &arguments, &environment)?;
+        if mode.journal {
+            // A second log would take another name, and the first would stay.
+            fs::remove_file(log).context("the run left no log")?;
+        }
+        Ok(count)
+    };
+    let (once, twice) = (count(OPERATIONS)?, count(2 * OPERATIONS)?);
+    let per_operation = |once: u64, twice: u64| (twice as f64 - once as f64) / OPERATIONS as f64;
+    Ok(Cost {
+        program: per_operation(once.program, twice.program),
+        all: per_operation(once.all, twice.all),
+    })
+}
+
+/// What differs from the file by more than the tolerance.
+fn compare(costs: &Costs, file: &Table, tolerance: f64) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (workload, modes) in costs {
+        for (mode, cost) in modes {
+            let number = || file.get(workload)?.get(mode)?.get("program")?.as_float();
+            let Some(recorded) = number() else {
+                complaints.push(format!("{FILE} has no {workload}.{mode}"));
+                continue;
+            };
+            let measured = cost.program;
+            let allowed = TOLERANCE_INSTRUCTIONS.max(recorded * tolerance);
+            if measured > recorded + allowed {
+                complaints.push(format!(
+                    "{workload}.{mode} costs {measured:.2} instructions, {recorded:.2} before"
+                ));
+            } else if measured < recorded - allowed {
+                complaints.push(format!(
+                    "{workload}.{mode} costs {measured:.2} instructions, only: \
+                     keep the gain by `cargo xtask bench --update-instructions`"
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+fn table(costs: &Costs) -> String {
+    let mut table = format!("{:10} {:14} {:>10} {:>10}\n", "workload", "mode", "program", "all");
+    for (workload, modes) in costs {
+        for mode in MODES {
+            let Some(Cost { program, all }) = modes.get(mode.name) else { continue };
+            table += &format!("{workload:10} {:14} {program:>10.2} {all:>10.2}\n", mode.name);
+        }
+    }
+    table
+}
+
+fn rustc() -> Result<String> {
+    Ok(workspace::output(&mut workspace::command("rustc", &["--version"])?)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(measured: f64) -> Vec<String> {
+        let file: Table = "[pair64]\ncount = { program = 100.00, all = 200.0 }".parse().unwrap();
+        let cost = Cost { program: measured, all: 0.0 };
+        let modes = BTreeMap::from([("count".to_owned(), cost)]);
+        compare(&Costs::from([("pair64".to_owned(), modes)]), &file, TOLERANCE)
+    }
+
+    #[test]
+    fn a_cost_that_crept_up_fails_and_so_does_a_gain_that_is_not_recorded() {
+        assert_eq!(complaints(102.0), Vec::<String>::new());
+        assert_eq!(complaints(98.0), Vec::<String>::new());
+        assert!(complaints(102.1)[0].contains("100.00 before"));
+        assert!(complaints(97.9)[0].contains("--update-instructions"));
+    }
+}

@@ -1,0 +1,60 @@
+//! Programs that a check needs: found, installed, or asked for.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::workspace;
+
+/// Whether a program can be started.
+pub fn has(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Valgrind, installed first where that is possible without a question;
+/// otherwise the reason why not.
+pub fn valgrind() -> Result<(), String> {
+    if has("valgrind", &["--version"]) {
+        return Ok(());
+    }
+    let hint = "valgrind is missing: install it with `apt-get install valgrind`";
+    if !(is_root() && has("apt-get", &["--version"])) {
+        return Err(format!("{hint} (or your system's equivalent)"));
+    }
+    // A fresh container has no package list.
+    let install = || -> Result<()> {
+        workspace::run(&mut apt(&["update", "-qq"])?)?;
+        workspace::run(&mut apt(&["install", "-qq", "-y", "--no-install-recommends", "valgrind"])?)
+    };
+    install().map_err(|error| format!("{hint}; trying it gave: {error:#}"))
+}
+
+/// The parts of the Rust toolchain that a minimal profile leaves out.
+pub fn rust_components() -> Result<()> {
+    for (probe, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !has("cargo", &[probe, "--version"]) {
+            workspace::run(&mut workspace::command("rustup", &["component", "add", component])?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a nightly toolchain that has Miri.
+pub fn miri() -> bool {
+    has("cargo", &["+nightly", "miri", "--version"])
+}
+
+fn apt(arguments: &[&str]) -> Result<Command> {
+    let mut command = workspace::command("apt-get", arguments)?;
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(command)
+}
+
+fn is_root() -> bool {
+    // Asked without libc: this program starts nothing that a user may not.
+    let mut command = Command::new("id");
+    let output = command.arg("-u").stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
