@@ -1,1 +1,18 @@
 //! Benchmarks of scrubjay beside its peers.
+//!
+//! | part | what it is |
+//! | --- | --- |
+//! | [`workloads`] | what is measured, the same for every allocator |
+//! | [`child`] | the program around them: one process, one allocator, one figure |
+//! | [`statistics`] | how rounds of figures are judged |
+//! | [`machine`] | what a figure must name to mean something |
+//!
+//! `cargo bench -p scrubjay-benches --bench comparison` makes the cost table of
+//! the README, `--bench operations` shows single operations by Criterion.
+
+#[cfg(feature = "peers")]
+mod bpe;
+pub mod child;
+pub mod machine;
+pub mod statistics;
+pub mod workloads;
