@@ -82,7 +82,8 @@ pub fn update() -> Result<()> {
         "# Instructions of one operation, counted by callgrind: in the program's own file, the\n\
          # loop around it included, and (for information, since the C library chooses its code\n\
          # by the processor) in all. `cargo xtask ci` fails where a count in the program differs\n\
-         # by more than {} % and {} instruction. Made by `cargo xtask bench --update-instructions`.\n\n\
+         # by more than {} % and {} instruction.\n\
+         # Made by `cargo xtask bench --update-instructions`.\n\n\
          rustc = {:?}\n",
         TOLERANCE * 100.0,
         TOLERANCE_INSTRUCTIONS,
