@@ -1,1 +1,92 @@
-//! A global allocator that remembers.
+//! A global allocator that remembers every block it hands out, by tag, and
+//! wipes every block it takes back; its log outlives the process.
+//!
+//! See the repository's README for the tour. In short:
+//!
+//! ```
+//! use scrubjay::{Report, Scrubjay, Tag};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: Scrubjay = Scrubjay::new();
+//!
+//! static WEIGHTS: Tag = Tag::new("model/weights");
+//!
+//! let weights = {
+//!     let _scope = WEIGHTS.enter();
+//!     vec![0.5_f32; 1_000]
+//! };
+//! assert_eq!(Report::now().tag("model/weights").unwrap().live_bytes, 4_000);
+//! # drop(weights);
+//! ```
+//!
+//! # What is promised
+//!
+//! After a block is released, none of the bytes that the program wrote in it
+//! can be found in that block, whichever of `dealloc` and `realloc` released
+//! it, on whichever thread, in release builds, too. Not reachable from an
+//! allocator: registers and stacks, copies made by moves, memory of C code or
+//! mapped by others, swap, core dumps made before the release.
+//!
+//! # Edge cases
+//!
+//! - A block keeps the tag that it was born with, also through `realloc`,
+//!   whoever frees it.
+//! - A successful realloc frees the old size, allocates the new one, and is one
+//!   more block, as Valgrind's DHAT counts.
+//! - A refused allocation is null, so that `try_reserve` gives `Err`; it is
+//!   counted as failed, and not as live.
+//! - Frees that come after a thread's end hook (from destructors of C thread
+//!   keys) are counted in a shared slot.
+//! - A forked child starts with what was live and totals of zero, and gets a
+//!   log of its own if its parent has one by its settings.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+#[cfg(not(all(target_os = "linux", target_endian = "little", target_pointer_width = "64")))]
+compile_error!("scrubjay records on 64-bit little-endian Linux only");
+
+#[expect(unsafe_code, reason = "the four methods are unsafe by their trait")]
+mod allocator;
+#[expect(unsafe_code, reason = "reads the time stamp counter")]
+mod clock;
+mod config;
+mod control;
+#[expect(unsafe_code, reason = "looks at the bytes of a damaged block")]
+mod damage;
+mod dump;
+mod frames;
+mod helper;
+#[expect(unsafe_code, reason = "calls the wrapped allocator")]
+mod inner;
+mod journal;
+mod late;
+mod ledger;
+mod limits;
+mod line;
+mod log_name;
+#[expect(unsafe_code, reason = "calls the system")]
+mod os;
+#[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
+mod process;
+#[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
+mod published;
+mod recorder;
+mod report;
+mod scope;
+#[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
+mod store;
+mod tag;
+#[expect(unsafe_code, reason = "turns a mapping into slots")]
+mod thread;
+#[expect(unsafe_code, reason = "reads and writes behind a block")]
+mod trailer;
+#[expect(unsafe_code, reason = "overwrites a block")]
+mod wipe;
+
+pub use allocator::Scrubjay;
+pub use config::{Config, Mode, OnCorruption, WhenFull, Wipe};
+pub use dump::{dump, start_log};
+pub use inner::{Over, System};
+pub use report::{Report, TagStats, tags};
+pub use scope::Scope;
+pub use tag::Tag;

@@ -1,0 +1,375 @@
+//! The four methods: count, record, wipe, release.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr;
+
+use scrubjay_log_format::EventKind;
+
+use crate::config::Config;
+use crate::control::{self, JOURNAL};
+use crate::inner::{Inner, Over, System};
+use crate::limits::TAGS_MAX;
+use crate::recorder::{self, Released};
+use crate::{damage, process, tag, trailer, wipe};
+
+/// The allocator: install it once, in the binary or the test.
+///
+/// ```
+/// use scrubjay::Scrubjay;
+///
+/// #[global_allocator]
+/// static ALLOCATOR: Scrubjay = Scrubjay::new();
+/// # fn main() {}
+/// ```
+///
+/// All of a process's `Scrubjay`s share one ledger.
+#[derive(Debug)]
+pub struct Scrubjay<I = System> {
+    inner: I,
+    config: Config,
+}
+
+impl Scrubjay<System> {
+    /// Over the system's allocator, with the default settings.
+    pub const fn new() -> Self {
+        Self::with(Config::new())
+    }
+
+    /// Over the system's allocator, with settings.
+    pub const fn with(config: Config) -> Self {
+        Self { inner: System, config }
+    }
+}
+
+impl<A: GlobalAlloc> Scrubjay<Over<A>> {
+    /// Over another allocator, with the default settings.
+    pub const fn over(allocator: A) -> Self {
+        Self::over_with(allocator, Config::new())
+    }
+
+    /// Over another allocator, with settings.
+    pub const fn over_with(allocator: A, config: Config) -> Self {
+        Self { inner: Over(allocator), config }
+    }
+}
+
+impl Default for Scrubjay<System> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// SAFETY: layouts are honoured (the inner allocator is asked for the same
+// alignment and eight bytes more), nothing unwinds (no method panics, and the
+// inner allocator must not), and nothing allocates through itself.
+unsafe impl GlobalAlloc for Scrubjay<System> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { alloc(&self.inner, &self.config, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { alloc_zeroed(&self.inner, &self.config, layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { dealloc(&self.inner, &self.config, block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { realloc(&self.inner, &self.config, block, layout, new_size) }
+    }
+}
+
+// SAFETY: as for `Scrubjay<System>`.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Scrubjay<Over<A>> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { alloc(&self.inner, &self.config, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { alloc_zeroed(&self.inner, &self.config, layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { dealloc(&self.inner, &self.config, block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { realloc(&self.inner, &self.config, block, layout, new_size) }
+    }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline]
+unsafe fn alloc<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's layout.
+    let block = unsafe { inner.alloc(layout) };
+    // SAFETY: the block is fresh, null, or the probe's.
+    unsafe { take_in(inner, config, layout, block, EventKind::Alloc) }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::alloc_zeroed`.
+#[inline]
+unsafe fn alloc_zeroed<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's layout.
+    let block = unsafe { inner.alloc_zeroed(layout) };
+    // SAFETY: the block is fresh, null, or the probe's.
+    unsafe { take_in(inner, config, layout, block, EventKind::AllocZeroed) }
+}
+
+/// Records what the inner allocator answered: nothing is counted before.
+///
+/// # Safety
+/// The block is null, or fresh and of that layout with room for the trailer.
+#[inline(always)]
+unsafe fn take_in<I: Inner>(
+    inner: &I,
+    config: &Config,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
+    if control::mode() == 0 {
+        process::begin_now(config);
+        if process::is_probe() {
+            if !block.is_null() {
+                // SAFETY: the block is fresh and nobody has it.
+                unsafe { inner.dealloc(block, layout) };
+            }
+            return ptr::null_mut();
+        }
+    }
+    let site = recorder::site();
+    if block.is_null() {
+        recorder::enter(config, |entry| entry.refused(0, layout.size(), site));
+        return block;
+    }
+    // SAFETY: the block has room for its trailer.
+    unsafe { trailer::write(block, layout.size(), site) };
+    recorder::enter(config, |entry| entry.alloc(kind, block as usize, layout.size(), site));
+    block
+}
+
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[inline]
+unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    // SAFETY: the block is ours and has a trailer.
+    let Some(site) = (unsafe { site_of(inner, block, layout) }) else { return };
+    let address = block as usize;
+    recorder::enter(config, |entry| {
+        entry.free(address, layout.size(), site);
+        // SAFETY: the caller gives the block up.
+        let released = unsafe { wipe_whole(block, layout.size(), site) };
+        entry.released(site, released);
+    });
+    // SAFETY: the block is ours until it is released here.
+    unsafe { trailer::bury(block, layout.size(), site) };
+    // SAFETY: the block was allocated with this layout.
+    unsafe { inner.dealloc(block, layout) };
+}
+
+/// The site of a block, or a report that it is damaged.
+///
+/// # Safety
+/// The block came from `alloc` and its kin with this layout; if it did not, a
+/// report is what the caller gets.
+#[inline(always)]
+unsafe fn site_of<I: Inner>(inner: &I, block: *mut u8, layout: Layout) -> Option<u32> {
+    // SAFETY: a block is followed by its trailer.
+    let site = unsafe { trailer::site(block, layout.size()) };
+    if site.is_none_or(|site| site >= TAGS_MAX as u32) {
+        // SAFETY: as above.
+        let readable = unsafe { inner.readable_size(block, layout) };
+        damage::report(block, layout.size(), readable);
+        return None;
+    }
+    site
+}
+
+/// Overwrites a block that is about to be released, if its tag is wiped.
+///
+/// # Safety
+/// The block has `size` writable bytes and its owner has given it up.
+#[inline(always)]
+unsafe fn wipe_whole(block: *mut u8, size: usize, site: u32) -> Released {
+    if tag::is_wiped(site) {
+        // SAFETY: the caller's promise.
+        unsafe { wipe::wipe(block, size) };
+        Released { wiped: size, ..Released::default() }
+    } else {
+        Released { unwiped: size, ..Released::default() }
+    }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::realloc`.
+unsafe fn realloc<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+) -> *mut u8 {
+    // SAFETY: the block is ours and has a trailer.
+    let Some(site) = (unsafe { site_of(inner, block, layout) }) else { return ptr::null_mut() };
+    if new_size <= layout.size() {
+        // SAFETY: the caller's promises are passed on.
+        if unsafe { shrink(inner, config, block, layout, new_size, site) } {
+            return block;
+        }
+    // SAFETY: the block is live.
+    } else if unsafe { inner.has_slack_for(block, layout, new_size) } {
+        record_in_place(config, block, layout.size(), new_size, site, layout.size());
+        // SAFETY: the inner allocator said that there is room.
+        unsafe { trailer::write(block, new_size, site) };
+        return block;
+    }
+    if !tag::is_wiped(site) && control::mode() & JOURNAL == 0 {
+        // SAFETY: the caller's promises are passed on.
+        if let Some(moved) =
+            unsafe { realloc_unwiped(inner, config, block, layout, new_size, site) }
+        {
+            return moved;
+        }
+    }
+    // SAFETY: as above.
+    unsafe { move_block(inner, config, block, layout, new_size, site) }
+}
+
+/// Shrinks in place, the tail wiped before anybody else can get it. False
+/// where the inner allocator does not promise to leave the block alone.
+///
+/// # Safety
+/// As for `GlobalAlloc::realloc`, and the new size is not above the old.
+unsafe fn shrink<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+    site: u32,
+) -> bool {
+    if layout.align() > I::SHRINKS_UP_TO_ALIGN {
+        return false;
+    }
+    let tail = layout.size() - new_size;
+    recorder::enter(config, |entry| {
+        let old = (block as usize, layout.size());
+        entry.realloc(old, (block as usize, new_size), site, 0);
+        let wiped = if tag::is_wiped(site) {
+            // SAFETY: the tail lies within the block, and its owner gave it up.
+            let start = unsafe { block.add(new_size) };
+            // SAFETY: as above.
+            unsafe { wipe::wipe(start, tail) };
+            tail
+        } else {
+            0
+        };
+        entry.released(site, Released { wiped, carried: new_size, unwiped: tail - wiped });
+    });
+    // SAFETY: there is as much room as before.
+    unsafe { trailer::write(block, new_size, site) };
+    // SAFETY: the block is live, and shrinking in place is promised.
+    unsafe { inner.shrink_in_place(block, new_size) };
+    true
+}
+
+fn record_in_place(
+    config: &Config,
+    block: *mut u8,
+    old_size: usize,
+    new_size: usize,
+    site: u32,
+    carried: usize,
+) {
+    recorder::enter(config, |entry| {
+        let address = block as usize;
+        entry.realloc((address, old_size), (address, new_size), site, 0);
+        entry.released(site, Released { carried, ..Released::default() });
+    });
+}
+
+/// Lets the inner allocator move a block that nobody wants wiped. In count
+/// mode only: the old address may be another thread's before the release is
+/// recorded.
+///
+/// # Safety
+/// As for `GlobalAlloc::realloc`.
+unsafe fn realloc_unwiped<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+    site: u32,
+) -> Option<*mut u8> {
+    // SAFETY: the caller's promises are passed on.
+    let moved = unsafe { inner.realloc(block, layout, new_size) }?;
+    if moved.is_null() {
+        recorder::enter(config, |entry| entry.refused(block as usize, new_size, site));
+        return Some(moved);
+    }
+    // SAFETY: the block has room for its trailer.
+    unsafe { trailer::write(moved, new_size, site) };
+    if moved == block {
+        record_in_place(config, block, layout.size(), new_size, site, layout.size());
+    } else {
+        let kept = layout.size().min(new_size);
+        recorder::enter(config, |entry| {
+            let old = (block as usize, layout.size());
+            entry.realloc(old, (moved as usize, new_size), site, kept);
+            entry.released(site, Released { unwiped: layout.size(), ..Released::default() });
+        });
+    }
+    Some(moved)
+}
+
+/// Allocates, copies, wipes, releases. On null the old block is untouched.
+///
+/// # Safety
+/// As for `GlobalAlloc::realloc`.
+unsafe fn move_block<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+    site: u32,
+) -> *mut u8 {
+    // SAFETY: the caller promises that the new size does not overflow.
+    let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+    // SAFETY: the layout is valid.
+    let moved = unsafe { inner.alloc(new_layout) };
+    if moved.is_null() {
+        recorder::enter(config, |entry| entry.refused(block as usize, new_size, site));
+        return moved;
+    }
+    let kept = layout.size().min(new_size);
+    // SAFETY: both blocks have so many bytes, and they are different blocks.
+    unsafe { moved.copy_from_nonoverlapping(block, kept) };
+    // SAFETY: the block has room for its trailer.
+    unsafe { trailer::write(moved, new_size, site) };
+    recorder::enter(config, |entry| {
+        let old = (block as usize, layout.size());
+        entry.realloc(old, (moved as usize, new_size), site, kept);
+        // SAFETY: the program's bytes are in the new block.
+        let released = unsafe { wipe_whole(block, layout.size(), site) };
+        entry.released(site, released);
+    });
+    // SAFETY: the old block is ours until it is released here.
+    unsafe { trailer::bury(block, layout.size(), site) };
+    // SAFETY: it was allocated with this layout.
+    unsafe { inner.dealloc(block, layout) };
+    moved
+}

@@ -1,0 +1,251 @@
+//! Settings: const in the program, overridden by the environment.
+
+use core::ffi::CStr;
+
+use scrubjay_log_format as format;
+
+use crate::limits;
+use crate::line::Line;
+use crate::os;
+
+pub use scrubjay_log_format::{Mode, WipePolicy as Wipe};
+
+/// What a thread does that finds no room in the journal yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Wait until the helper thread has made room. Nothing is lost.
+    Wait,
+    /// Drop the event and count it.
+    Drop,
+}
+
+/// What happens when a block turns out to be damaged at its release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnCorruption {
+    /// Say so on standard error and abort.
+    Abort,
+    /// Say so, count it, and never hand the block out again.
+    Count,
+}
+
+/// The allocator's settings. Each can be overridden by the environment
+/// variable that its method names, unless the process runs with more rights
+/// than its caller.
+///
+/// ```
+/// use scrubjay::{Config, Scrubjay, Wipe};
+///
+/// static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().wipe(Wipe::Tagged));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    pub(crate) log: Option<&'static str>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) wipe: Wipe,
+    pub(crate) when_full: WhenFull,
+    pub(crate) on_corruption: OnCorruption,
+    pub(crate) log_limit: u64,
+    pub(crate) chunk_size: u32,
+    pub(crate) frames: u32,
+}
+
+impl Config {
+    /// No log, every block wiped, abort on damage.
+    pub const fn new() -> Self {
+        Self {
+            log: None,
+            mode: None,
+            wipe: Wipe::All,
+            when_full: WhenFull::Wait,
+            on_corruption: OnCorruption::Abort,
+            log_limit: limits::LOG_LIMIT_DEFAULT,
+            chunk_size: format::CHUNK_SIZE_DEFAULT,
+            frames: limits::FRAMES_DEFAULT,
+        }
+    }
+
+    /// Writes a log from the start (`SCRUBJAY_LOG`). In the name `%p` stands
+    /// for the process id, `%t` for the time, `%e` for the program, `%h` for
+    /// the host, `%n` for a counter; a name that exists takes the next number.
+    pub const fn log(mut self, name: &'static str) -> Self {
+        self.log = Some(name);
+        self
+    }
+
+    /// What a log records (`SCRUBJAY_MODE`: `count`, `journal`); the journal
+    /// unless told otherwise. Without a log it is always `Count`.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Whose blocks are overwritten at release (`SCRUBJAY_WIPE`: `all`,
+    /// `tagged`, `off`).
+    pub const fn wipe(mut self, wipe: Wipe) -> Self {
+        self.wipe = wipe;
+        self
+    }
+
+    /// What a thread does that finds no room in the journal (`SCRUBJAY_FULL`:
+    /// `wait`, `drop`).
+    pub const fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// What happens when a block turns out to be damaged
+    /// (`SCRUBJAY_CORRUPTION`: `abort`, `count`).
+    pub const fn on_corruption(mut self, on_corruption: OnCorruption) -> Self {
+        self.on_corruption = on_corruption;
+        self
+    }
+
+    /// Greatest size of the log in bytes (`SCRUBJAY_LOG_LIMIT`); 1 GiB unless
+    /// told otherwise. Past it the journal ends, which is counted and said;
+    /// the ledger goes on.
+    pub const fn log_limit(mut self, bytes: u64) -> Self {
+        self.log_limit = if bytes > limits::LOG_LIMIT_MAX { limits::LOG_LIMIT_MAX } else { bytes };
+        self
+    }
+
+    /// Size of the log's chunks in bytes (`SCRUBJAY_CHUNK_SIZE`), a power of
+    /// two from 4 KiB to 2 MiB: what one damaged byte can cost.
+    ///
+    /// # Panics
+    /// On any other size; in a `static`, when it is compiled.
+    pub const fn chunk_size(mut self, bytes: u32) -> Self {
+        assert!(is_chunk_size(bytes as u64), "a power of two from 4 KiB to 2 MiB");
+        self.chunk_size = bytes;
+        self
+    }
+
+    /// How many frames the timeline holds (`SCRUBJAY_FRAMES`), 4 to 4096; at
+    /// least half of them after the first that many milliseconds.
+    pub const fn frames(mut self, count: u32) -> Self {
+        self.frames = if count < limits::FRAMES_MIN {
+            limits::FRAMES_MIN
+        } else if count > limits::FRAMES_MAX {
+            limits::FRAMES_MAX
+        } else {
+            count
+        };
+        self
+    }
+
+    /// The mode of a log that starts now.
+    pub(crate) fn log_mode(&self) -> Mode {
+        self.mode.unwrap_or(Mode::Journal)
+    }
+
+    /// Takes over what the environment says. A value without meaning costs one
+    /// line on standard error and changes nothing.
+    pub(crate) fn with_environment(mut self) -> Self {
+        if os::is_privileged() {
+            return self;
+        }
+        if let Some(name) = value(c"SCRUBJAY_LOG").and_then(|name| str::from_utf8(name).ok()) {
+            self.log = (!name.is_empty()).then_some(name);
+        }
+        choose(&mut self.mode, c"SCRUBJAY_MODE", "count or journal", |word| match word {
+            b"count" => Some(Some(Mode::Count)),
+            b"journal" => Some(Some(Mode::Journal)),
+            _ => None,
+        });
+        choose(&mut self.wipe, c"SCRUBJAY_WIPE", "all, tagged or off", |word| match word {
+            b"all" => Some(Wipe::All),
+            b"tagged" => Some(Wipe::Tagged),
+            b"off" => Some(Wipe::Off),
+            _ => None,
+        });
+        choose(&mut self.when_full, c"SCRUBJAY_FULL", "wait or drop", |word| match word {
+            b"wait" => Some(WhenFull::Wait),
+            b"drop" => Some(WhenFull::Drop),
+            _ => None,
+        });
+        let corruption = c"SCRUBJAY_CORRUPTION";
+        choose(&mut self.on_corruption, corruption, "abort or count", |word| match word {
+            b"abort" => Some(OnCorruption::Abort),
+            b"count" => Some(OnCorruption::Count),
+            _ => None,
+        });
+        choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {
+            size(word).filter(|&bytes| bytes <= limits::LOG_LIMIT_MAX)
+        });
+        let sizes = "a power of two from 4K to 2M";
+        choose(&mut self.chunk_size, c"SCRUBJAY_CHUNK_SIZE", sizes, |word| {
+            size(word).filter(|&bytes| is_chunk_size(bytes)).map(|bytes| bytes as u32)
+        });
+        choose(&mut self.frames, c"SCRUBJAY_FRAMES", "a count from 4 to 4096", |word| {
+            let range = limits::FRAMES_MIN.into()..=limits::FRAMES_MAX.into();
+            size(word).filter(|count| range.contains(count)).map(|count| count as u32)
+        });
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A chunk must fit in a window of the file.
+const fn is_chunk_size(bytes: u64) -> bool {
+    bytes.is_power_of_two()
+        && bytes >= format::CHUNK_SIZE_MIN as u64
+        && bytes <= limits::WINDOW_SIZE as u64
+}
+
+fn value(name: &CStr) -> Option<&'static [u8]> {
+    os::environment(name)
+}
+
+fn choose<T>(setting: &mut T, name: &CStr, expected: &str, parse: impl Fn(&[u8]) -> Option<T>) {
+    let Some(word) = value(name).filter(|word| !word.is_empty()) else { return };
+    match parse(word) {
+        Some(parsed) => *setting = parsed,
+        None => Line::new()
+            .bytes(name.to_bytes())
+            .text(" is ignored: expected ")
+            .text(expected)
+            .text(", found \"")
+            .bytes(word)
+            .text("\"")
+            .say(),
+    }
+}
+
+/// A count of bytes with an optional binary unit: `4096`, `64K`, `2M`, `1G`.
+fn size(word: &[u8]) -> Option<u64> {
+    let (digits, shift) = match word.split_last()? {
+        (b'K' | b'k', digits) => (digits, 10),
+        (b'M' | b'm', digits) => (digits, 20),
+        (b'G' | b'g', digits) => (digits, 30),
+        (b'T' | b't', digits) => (digits, 40),
+        _ => (word, 0),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut number: u64 = 0;
+    for &digit in digits {
+        let value = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number = number.checked_mul(10)?.checked_add(value)?;
+    }
+    number.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(size(b"4096"), Some(4096));
+        assert_eq!(size(b"64K"), Some(64 << 10));
+        assert_eq!(size(b"2g"), Some(2 << 30));
+        for word in [&b""[..], b"K", b"-1", b"1.5M", b"99999999999999999999", b"99999999999T"] {
+            assert_eq!(size(word), None, "{word:?}");
+        }
+    }
+}

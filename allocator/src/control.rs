@@ -1,0 +1,111 @@
+//! The page that a forked child finds blank: mode word and locks.
+//!
+//! A child so knows itself by one load, also after a raw `clone`, and finds no
+//! lock held by a thread that it does not have.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+
+use crate::limits::LOCK_TRIES_MAX;
+use crate::os;
+
+#[cfg(target_arch = "x86_64")]
+const PAGE_SIZE: usize = 4 << 10;
+#[cfg(not(target_arch = "x86_64"))]
+const PAGE_SIZE: usize = 64 << 10;
+
+/// The process has a store to record in.
+pub(crate) const READY: u32 = 1;
+/// Events go to the journal, too.
+pub(crate) const JOURNAL: u32 = 1 << 1;
+/// From here up the mode word counts the stores that were in force.
+pub(crate) const EPOCH_SHIFT: u32 = 8;
+
+/// A lock that nobody waits for without an end.
+pub(crate) struct Lock(SpinMutex<()>);
+
+impl Lock {
+    const fn new() -> Self {
+        Self(SpinMutex::new(()))
+    }
+
+    /// Tries once.
+    pub(crate) fn try_once(&self) -> Option<SpinMutexGuard<'_, ()>> {
+        self.0.try_lock()
+    }
+
+    /// Tries for a while, letting others run; `None` where that was in vain.
+    pub(crate) fn try_for_a_while(&self) -> Option<SpinMutexGuard<'_, ()>> {
+        for _ in 0..LOCK_TRIES_MAX {
+            if let Some(guard) = self.0.try_lock() {
+                return Some(guard);
+            }
+            os::yield_now();
+        }
+        None
+    }
+}
+
+/// What is on the page.
+#[repr(C)]
+pub(crate) struct Control {
+    /// 0: undecided, or forked. Else [`READY`] and what else holds.
+    pub(crate) mode: AtomicU32,
+    /// Counts calls to the helper for room; it sleeps on it.
+    pub(crate) demand: AtomicU32,
+    /// Counts windows that the helper made; threads without room sleep on it.
+    pub(crate) room: AtomicU32,
+    /// 1 while a helper thread is there.
+    pub(crate) helper: AtomicU32,
+    /// Guards the writer of a frame.
+    pub(crate) frames: Lock,
+    /// Guards the mapping of a window, and with it chunks of tables.
+    pub(crate) windows: Lock,
+    /// Guards the list of free thread slots, and the orphan slot's pages.
+    pub(crate) slots: Lock,
+    /// Guards the registry of tags, and with it the change of stores.
+    pub(crate) tags: Lock,
+    /// Guards the orphan slot's journal chunk.
+    pub(crate) orphans: Lock,
+}
+
+#[repr(C)]
+#[cfg_attr(target_arch = "x86_64", repr(align(4096)))]
+#[cfg_attr(not(target_arch = "x86_64"), repr(align(65536)))]
+struct Page {
+    control: Control,
+    rest: [u8; PAGE_SIZE - size_of::<Control>()],
+}
+
+static PAGE: Page = Page {
+    control: Control {
+        mode: AtomicU32::new(0),
+        demand: AtomicU32::new(0),
+        room: AtomicU32::new(0),
+        helper: AtomicU32::new(0),
+        frames: Lock::new(),
+        windows: Lock::new(),
+        slots: Lock::new(),
+        tags: Lock::new(),
+        orphans: Lock::new(),
+    },
+    rest: [0; PAGE_SIZE - size_of::<Control>()],
+};
+
+/// The page's content.
+#[inline(always)]
+pub(crate) fn control() -> &'static Control {
+    &PAGE.control
+}
+
+/// The mode word: one load.
+#[inline(always)]
+pub(crate) fn mode() -> u32 {
+    PAGE.control.mode.load(Ordering::Relaxed)
+}
+
+/// Has forked children find the page blank. False where the kernel cannot.
+pub(crate) fn blank_on_fork() -> bool {
+    os::wipe_on_fork((&raw const PAGE).cast(), size_of::<Page>())
+}

@@ -1,0 +1,42 @@
+//! The thread that makes room for the journal ahead of it.
+//!
+//! Storing straight into fresh file pages stalls for tens of milliseconds
+//! while the kernel writes back; the helper takes those faults instead.
+
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+use crate::control::control;
+use crate::limits::HELPER_STEP_NS;
+use crate::{os, store};
+
+/// Starts the helper, unless there is one. Never called inside an allocation:
+/// making a thread allocates, and blocks.
+pub(crate) fn start() {
+    let Some(store) = store::current() else { return };
+    let helper = &control().helper;
+    if !store.has_journal()
+        || helper.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+    {
+        return;
+    }
+    if !os::start_thread(main) {
+        // Threads that run out of room then make it themselves.
+        helper.store(0, Ordering::Release);
+    }
+}
+
+extern "C" fn main(_: *mut c_void) -> *mut c_void {
+    os::name_thread(c"scrubjay");
+    loop {
+        let demand = control().demand.load(Ordering::Acquire);
+        while store::current().is_some_and(|store| store.map_ahead()) {
+            os::wake_all(&control().room);
+        }
+        os::wait_while(&control().demand, demand, HELPER_STEP_NS);
+        if store::current().is_none() {
+            return ptr::null_mut();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The allocators that can stand behind scrubjay, and what each promises.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr;
+
+use crate::limits::TRAILER_SIZE;
+
+/// What scrubjay needs of the allocator that it wraps. Sizes are those of the
+/// program's blocks; room for the trailer is added here.
+///
+/// # Safety
+/// As for `GlobalAlloc`: blocks have their size and alignment, do not overlap,
+/// stay as they are until they are released, and nothing unwinds.
+pub(crate) unsafe trait Inner {
+    /// A block of `layout` with room for the trailer, or null.
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8;
+
+    /// The same, zero-filled up to the trailer.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8;
+
+    /// Releases a block.
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout);
+
+    /// Whether a block can hold `new_size` bytes and a trailer where it
+    /// stands, without anybody being asked.
+    unsafe fn has_slack_for(&self, block: *mut u8, layout: Layout, new_size: usize) -> bool;
+
+    /// The greatest alignment whose blocks [`Inner::shrink_in_place`] is
+    /// promised to leave in place, their first bytes untouched, even where it
+    /// fails; 0 if it is not promised at all.
+    const SHRINKS_UP_TO_ALIGN: usize;
+
+    /// Gives the end of a block back.
+    unsafe fn shrink_in_place(&self, block: *mut u8, new_size: usize);
+
+    /// Reallocates, and may move without wiping; `None` where that is no
+    /// better than allocating, copying and releasing.
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> Option<*mut u8>;
+
+    /// Bytes behind `block` that can be read to find out what befell it.
+    unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize;
+}
+
+/// The layout with room for the trailer; `None` beyond the greatest size.
+fn with_trailer(layout: Layout) -> Option<Layout> {
+    let size = layout.size().checked_add(TRAILER_SIZE)?;
+    Layout::from_size_align(size, layout.align()).ok()
+}
+
+/// The system's allocator: `malloc` and its family.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl System {
+    /// What `malloc` aligns to on every 64-bit glibc and musl.
+    const ALIGN: usize = 16;
+
+    fn is_plain(layout: Layout) -> bool {
+        layout.align() <= Self::ALIGN
+    }
+}
+
+// SAFETY: malloc, posix_memalign and free keep these promises.
+unsafe impl Inner for System {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // No overflow: a layout's size is at most isize::MAX.
+        let size = layout.size() + TRAILER_SIZE;
+        if Self::is_plain(layout) {
+            // SAFETY: malloc has no preconditions.
+            return unsafe { libc::malloc(size) }.cast();
+        }
+        let mut block = ptr::null_mut();
+        // SAFETY: the alignment is a power of two above a pointer's size.
+        let refused = unsafe { libc::posix_memalign(&mut block, layout.align(), size) };
+        if refused == 0 { block.cast() } else { ptr::null_mut() }
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if Self::is_plain(layout) {
+            // SAFETY: calloc has no preconditions.
+            return unsafe { libc::calloc(layout.size() + TRAILER_SIZE, 1) }.cast();
+        }
+        // SAFETY: the caller's promises are passed on.
+        let block = unsafe { self.alloc(layout) };
+        if !block.is_null() {
+            // SAFETY: the block was just allocated with this size.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        block
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        // SAFETY: the caller hands over a block of ours.
+        unsafe { libc::free(block.cast()) };
+    }
+
+    #[inline(always)]
+    unsafe fn has_slack_for(&self, block: *mut u8, _: Layout, new_size: usize) -> bool {
+        // SAFETY: the block is live.
+        let usable = unsafe { libc::malloc_usable_size(block.cast()) };
+        new_size.checked_add(TRAILER_SIZE).is_some_and(|size| size <= usable)
+    }
+
+    // glibc splits the chunk, or remaps it smaller, and answers the block itself
+    // also where it can do neither. musl may move.
+    const SHRINKS_UP_TO_ALIGN: usize = if cfg!(target_env = "gnu") { Self::ALIGN } else { 0 };
+
+    #[inline(always)]
+    unsafe fn shrink_in_place(&self, block: *mut u8, new_size: usize) {
+        // SAFETY: the block is live.
+        unsafe { libc::realloc(block.cast(), new_size + TRAILER_SIZE) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> Option<*mut u8> {
+        if !Self::is_plain(layout) {
+            return None;
+        }
+        let size = new_size.checked_add(TRAILER_SIZE)?;
+        // SAFETY: the block is live; on null it stays as it is.
+        Some(unsafe { libc::realloc(block.cast(), size) }.cast())
+    }
+
+    unsafe fn readable_size(&self, block: *mut u8, _: Layout) -> usize {
+        // SAFETY: if the block is not live any more this reads the heap's own
+        // words in front of it, which free would read, too.
+        unsafe { libc::malloc_usable_size(block.cast()) }
+    }
+}
+
+/// Any other global allocator. Nothing is asked of it but what `GlobalAlloc`
+/// promises, so blocks grow and shrink by copying.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Over<A>(pub(crate) A);
+
+// SAFETY: A keeps GlobalAlloc's promises.
+unsafe impl<A: GlobalAlloc> Inner for Over<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match with_trailer(layout) {
+            // SAFETY: the layout has a size: the trailer's at least.
+            Some(layout) => unsafe { self.0.alloc(layout) },
+            None => ptr::null_mut(),
+        }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match with_trailer(layout) {
+            // SAFETY: as above.
+            Some(layout) => unsafe { self.0.alloc_zeroed(layout) },
+            None => ptr::null_mut(),
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(layout) = with_trailer(layout) {
+            // SAFETY: the block was allocated with this very layout.
+            unsafe { self.0.dealloc(block, layout) };
+        }
+    }
+
+    unsafe fn has_slack_for(&self, _: *mut u8, _: Layout, _: usize) -> bool {
+        false
+    }
+
+    const SHRINKS_UP_TO_ALIGN: usize = 0;
+
+    unsafe fn shrink_in_place(&self, _: *mut u8, _: usize) {}
+
+    unsafe fn realloc(&self, _: *mut u8, _: Layout, _: usize) -> Option<*mut u8> {
+        None
+    }
+
+    unsafe fn readable_size(&self, _: *mut u8, layout: Layout) -> usize {
+        layout.size() + TRAILER_SIZE
+    }
+}

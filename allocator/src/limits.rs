@@ -1,0 +1,75 @@
+//! Every limit of the allocator. What exceeds one is counted, and shown by
+//! every report.
+
+use scrubjay_log_format as format;
+
+/// Threads that can have a slot of their own at one time; those beyond share
+/// the orphan slot (`THREAD_OVERFLOW_COUNT`).
+pub(crate) const THREAD_SLOTS_MAX: usize = 16 * 1024;
+/// Pages of cells in a log; a thread without one counts in the orphan slot
+/// (`CELL_OVERFLOW_COUNT`). Bounds the cells' memory to 205 MB.
+pub(crate) const CELL_PAGES_MAX: usize = 64 * 1024;
+/// Tags; those beyond count as untagged (`TAG_OVERFLOW_COUNT`).
+pub(crate) const TAGS_MAX: usize = format::TAG_COUNT_MAX as usize;
+/// Tags that share a page of cells.
+pub(crate) const TAGS_PER_GROUP: usize = format::TAGS_PER_GROUP as usize;
+/// Groups of tags.
+pub(crate) const GROUPS_MAX: usize = format::GROUP_COUNT_MAX as usize;
+/// Greatest size of a tag's name in bytes; longer ones do not compile.
+pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
+
+/// Frames in the ring, unless told otherwise: halved when full, so that any
+/// run has at least 500 points.
+pub(crate) const FRAMES_DEFAULT: u32 = 1024;
+/// Fewest and most frames that can be asked for.
+pub(crate) const FRAMES_MIN: u32 = 4;
+/// See [`FRAMES_MIN`].
+pub(crate) const FRAMES_MAX: u32 = 4096;
+/// The first spacing of frames.
+pub(crate) const FRAME_SPACING_NS: u64 = 1_000_000;
+
+/// Bytes that a thread's delta may reach before it is published, while little
+/// is live.
+pub(crate) const QUANTUM_MIN: i64 = 4 << 10;
+/// And at most, however much is live.
+pub(crate) const QUANTUM_MAX: i64 = 4 << 20;
+/// Between the two: what is live, shifted down by this (a thousandth).
+pub(crate) const QUANTUM_SHIFT: u32 = 10;
+/// The peak's breakdown is copied again once the peak rose by 1 / this.
+pub(crate) const PEAK_FRAME_RISE: i64 = 100;
+
+/// The file grows by windows of this many bytes. Smaller windows cost ten
+/// times as much a record (remapping 1 MiB windows: 37 to 56 ns, 2 MiB: 4).
+pub(crate) const WINDOW_SIZE: usize = 2 << 20;
+/// The helper keeps this much room populated ahead of the journal.
+pub(crate) const POPULATED_AHEAD: usize = 8 << 20;
+/// Greatest size of a log unless told otherwise, in bytes.
+pub(crate) const LOG_LIMIT_DEFAULT: u64 = 1 << 30;
+/// Greatest limit that can be asked for: 1 TiB.
+pub(crate) const LOG_LIMIT_MAX: u64 = 1 << 40;
+/// Room behind the limit that only the ledger may take, so that it stays exact
+/// when the journal has ended.
+pub(crate) const LEDGER_RESERVE: usize = 1 << 30;
+/// Longest name of a log, its placeholders filled in, in bytes.
+pub(crate) const PATH_SIZE_MAX: usize = 1024;
+/// How many numbers are tried where a log's name exists.
+pub(crate) const NAME_TRIES_MAX: u32 = 10_000;
+
+/// How often a lock is tried, with a yield between, before the way out is
+/// taken. None of them is held across a system call but the one that maps a
+/// window.
+pub(crate) const LOCK_TRIES_MAX: u32 = 1_000;
+/// One wait for journal room, in nanoseconds; waits repeat.
+pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;
+/// The helper looks for work at least this often, in nanoseconds.
+pub(crate) const HELPER_STEP_NS: i64 = 50_000_000;
+
+/// Size of the trailer behind each block.
+pub(crate) const TRAILER_SIZE: usize = 8;
+
+const _: () = assert!(GROUPS_MAX * TAGS_PER_GROUP == TAGS_MAX);
+const _: () = assert!(CELL_PAGES_MAX >= THREAD_SLOTS_MAX);
+const _: () = assert!(WINDOW_SIZE.is_multiple_of(format::CHUNK_SIZE_MIN as usize));
+const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
+const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
+const _: () = assert!(CELL_PAGES_MAX * format::cell::PAGE_SIZE <= LEDGER_RESERVE);

@@ -1,0 +1,364 @@
+//! Every call to the system, each with its contract.
+//!
+//! None of them allocates through Rust's global allocator.
+
+use core::ffi::{CStr, c_void};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+
+/// The last error, for callers outside the allocator.
+pub(crate) fn last_error() -> io::Error {
+    io::Error::last_os_error()
+}
+
+fn errno() -> i32 {
+    // SAFETY: glibc and musl promise a valid pointer for the calling thread.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Writes to standard error, once; a failure has nobody to hear of it.
+pub(crate) fn write_error(bytes: &[u8]) {
+    // SAFETY: the slice is readable for its size.
+    unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+}
+
+/// Ends the process without running anything else of it.
+pub(crate) fn abort() -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// The environment's value, if any. The bytes must not be kept beyond a call
+/// of `setenv`: callers read them before main, or copy.
+pub(crate) fn environment(name: &CStr) -> Option<&'static [u8]> {
+    // SAFETY: the name is a C string; getenv answers one or null.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: getenv's answer is a C string that stays until the variable is
+    // set anew.
+    Some(unsafe { CStr::from_ptr(value) }.to_bytes())
+}
+
+/// Whether the process runs with more rights than its caller.
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// A number that an outsider cannot guess, or at least one that differs
+/// between runs where the kernel has no randomness to give yet.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: the buffer is writable for its size.
+    let count =
+        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    if count == 8 {
+        u64::from_ne_bytes(bytes)
+    } else {
+        monotonic_ns() ^ (process_id() as u64) << 40
+    }
+}
+
+pub(crate) fn process_id() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { libc::getpid() as u32 }
+}
+
+pub(crate) fn parent_id() -> u32 {
+    // SAFETY: getppid has no preconditions.
+    unsafe { libc::getppid() as u32 }
+}
+
+/// The system's id of the calling thread.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: gettid has no preconditions.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// The calling thread's name, NUL-padded.
+pub(crate) fn thread_name() -> [u8; 16] {
+    let mut name = [0_u8; 16];
+    // SAFETY: PR_GET_NAME writes at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
+pub(crate) fn page_size() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Lets another thread run.
+pub(crate) fn yield_now() {
+    // SAFETY: sched_yield has no preconditions.
+    unsafe { libc::sched_yield() };
+}
+
+fn clock(id: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the timespec is writable.
+    unsafe { libc::clock_gettime(id, &mut time) };
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn realtime_ns() -> u64 {
+    clock(libc::CLOCK_REALTIME)
+}
+
+/// Reads a small file whole into the buffer; `None` where that fails.
+pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    // SAFETY: the path is a C string.
+    let descriptor = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if descriptor < 0 {
+        return None;
+    }
+    // SAFETY: the buffer is writable for its size.
+    let count = unsafe { libc::read(descriptor, buffer.as_mut_ptr().cast(), buffer.len()) };
+    close(descriptor);
+    buffer.get(..usize::try_from(count).ok()?)
+}
+
+/// Fresh zeroed private memory, committed on first touch; null where there is
+/// none. Never unmapped, so that references to it may be `'static`.
+pub(crate) fn map_private(size: usize) -> *mut u8 {
+    // SAFETY: no address is asked for, so nothing that exists is touched.
+    let address = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if address == libc::MAP_FAILED { ptr::null_mut() } else { address.cast() }
+}
+
+/// Address space without memory; null where there is none.
+pub(crate) fn reserve(size: usize) -> *mut u8 {
+    // SAFETY: no address is asked for, so nothing that exists is touched.
+    let address = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if address == libc::MAP_FAILED { ptr::null_mut() } else { address.cast() }
+}
+
+/// Lays part of a file (or, without one, fresh memory) over reserved address
+/// space.
+///
+/// # Safety
+/// The range lies in space got from [`reserve`] and nothing refers to it yet.
+pub(crate) unsafe fn map_over(address: *mut u8, size: usize, file: Option<i32>, at: u64) -> bool {
+    let (flags, descriptor) = match file {
+        Some(descriptor) => (libc::MAP_SHARED, descriptor),
+        None => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1),
+    };
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: the caller owns the range, so nothing that exists is replaced.
+    let mapped = unsafe {
+        libc::mmap(
+            address.cast(),
+            size,
+            protection,
+            flags | libc::MAP_FIXED,
+            descriptor,
+            at as libc::off_t,
+        )
+    };
+    mapped != libc::MAP_FAILED
+}
+
+/// Faults pages in for writing, so that a later store does not wait for the
+/// file system. Kernels before 5.14 refuse, which costs nothing but the wait.
+pub(crate) fn populate(range: &[u8]) {
+    const MADV_POPULATE_WRITE: i32 = 23;
+    // SAFETY: populating changes no content.
+    unsafe { libc::madvise(range.as_ptr() as *mut c_void, range.len(), MADV_POPULATE_WRITE) };
+}
+
+/// Asks the kernel to blank a page in forked children. False where it cannot.
+pub(crate) fn wipe_on_fork(address: *const c_void, size: usize) -> bool {
+    // SAFETY: the advice changes nothing in this process.
+    unsafe { libc::madvise(address.cast_mut(), size, libc::MADV_WIPEONFORK) == 0 }
+}
+
+/// Creates a file for this process alone: new, mode 0600, no link followed.
+/// `Err` holds the error's number.
+pub(crate) fn create_file(path: &CStr) -> Result<i32, i32> {
+    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // SAFETY: the path is a C string.
+    let descriptor = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
+    if descriptor < 0 { Err(errno()) } else { Ok(descriptor) }
+}
+
+/// Marks the file as in use by this process, until it ends.
+pub(crate) fn lock_file(descriptor: i32) {
+    // SAFETY: flock has no preconditions.
+    unsafe { libc::flock(descriptor, libc::LOCK_EX | libc::LOCK_NB) };
+}
+
+pub(crate) fn close(descriptor: i32) {
+    // SAFETY: the callers own the descriptor and forget it.
+    unsafe { libc::close(descriptor) };
+}
+
+/// Why a file got no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// It would grow beyond `RLIMIT_FSIZE`, which kills.
+    FileSizeLimit,
+    /// The file system is full, or cannot reserve.
+    Refused(i32),
+}
+
+/// Reserves blocks of a file: never by writing, and never beyond the
+/// process's limit of file sizes.
+pub(crate) fn reserve_file(descriptor: i32, at: u64, size: u64) -> Result<(), NoRoom> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is writable.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
+    if known && at.saturating_add(size) > limit.rlim_cur {
+        return Err(NoRoom::FileSizeLimit);
+    }
+    loop {
+        // SAFETY: fallocate touches no memory of ours.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_fallocate,
+                descriptor,
+                0,
+                at as libc::off_t,
+                size as libc::off_t,
+            )
+        };
+        match if done == 0 { 0 } else { errno() } {
+            0 => return Ok(()),
+            libc::EINTR => {}
+            error => return Err(NoRoom::Refused(error)),
+        }
+    }
+}
+
+/// Writes all bytes at a place of a file.
+pub(crate) fn write_at(descriptor: i32, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        // SAFETY: the slice is readable for its size.
+        let count = unsafe {
+            libc::pwrite(descriptor, bytes.as_ptr().cast(), bytes.len(), at as libc::off_t)
+        };
+        match usize::try_from(count) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                at += count as u64;
+            }
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(last_error()),
+        }
+    }
+    Ok(())
+}
+
+/// Sleeps until the word is no longer `value`, somebody wakes it, or the time
+/// is over.
+pub(crate) fn wait_while(word: &AtomicU32, value: u32, time_ns: i64) {
+    let time = libc::timespec { tv_sec: time_ns / 1_000_000_000, tv_nsec: time_ns % 1_000_000_000 };
+    let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: word and time are valid for the length of the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, &time) };
+}
+
+/// Changes the word and wakes whoever waits on it.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    word.fetch_add(1, Ordering::Release);
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the word is valid for the length of the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, i32::MAX) };
+}
+
+/// Starts a thread that blocks every signal, without Rust's thread machinery
+/// (which allocates). False where the system refuses.
+pub(crate) fn start_thread(main: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    // SAFETY: all zeros is a valid sigset_t.
+    let mut all: libc::sigset_t = unsafe { core::mem::zeroed() };
+    let mut before = all;
+    let mut thread: libc::pthread_t = 0;
+    // SAFETY: the set is writable.
+    unsafe { libc::sigfillset(&mut all) };
+    // SAFETY: both sets are valid.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before) };
+    // SAFETY: the thread's function takes no argument that could dangle.
+    let refused = unsafe { libc::pthread_create(&mut thread, ptr::null(), main, ptr::null_mut()) };
+    // SAFETY: the set was filled in by the call before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut()) };
+    if refused == 0 {
+        // SAFETY: the thread was just made and nobody joins it.
+        unsafe { libc::pthread_detach(thread) };
+    }
+    refused == 0
+}
+
+/// Names the calling thread.
+pub(crate) fn name_thread(name: &CStr) {
+    // SAFETY: PR_SET_NAME reads a C string.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// Has `hook` run when a thread that called [`arm_thread_exit`] ends. `None`
+/// where the system has no key left.
+pub(crate) fn create_exit_key(hook: unsafe extern "C" fn(*mut c_void)) -> Option<u32> {
+    let mut key = 0;
+    // SAFETY: the key is writable; the hook stays valid (it is a function).
+    let refused = unsafe { libc::pthread_key_create(&mut key, Some(hook)) };
+    (refused == 0).then_some(key)
+}
+
+/// Has the exit hook run for the calling thread.
+pub(crate) fn arm_thread_exit(key: u32) {
+    // SAFETY: the key came from create_exit_key; the value is only a flag.
+    unsafe { libc::pthread_setspecific(key, ptr::without_provenance(1)) };
+}
+
+/// Has `hook` run when the process exits.
+pub(crate) fn at_exit(hook: extern "C" fn()) {
+    // SAFETY: the hook is a function and stays valid.
+    unsafe { libc::atexit(hook) };
+}
+
+/// Has `prepare` run before each fork and `parent` after it, in the parent.
+pub(crate) fn at_fork(prepare: unsafe extern "C" fn(), parent: unsafe extern "C" fn()) {
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<unsafe extern "C" fn()>,
+            parent: Option<unsafe extern "C" fn()>,
+            child: Option<unsafe extern "C" fn()>,
+        ) -> i32;
+    }
+    // SAFETY: the hooks are functions and stay valid.
+    unsafe { pthread_atfork(Some(prepare), Some(parent), None) };
+}
+
+/// The host's name, NUL-padded.
+pub(crate) fn host_name() -> [u8; 64] {
+    let mut name = [0; 64];
+    // SAFETY: the buffer is writable for its size.
+    unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
+    name
+}

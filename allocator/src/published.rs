@@ -1,0 +1,25 @@
+//! A place for a reference that one thread sets and any may read.
+
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Empty (all zero bytes) or a reference that lives for ever.
+pub(crate) struct Published<T: 'static>(AtomicPtr<T>);
+
+impl<T: Sync + 'static> Published<T> {
+    pub(crate) const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        let place = self.0.load(Ordering::Acquire);
+        // SAFETY: only `set` stores here, and it takes a shared reference that
+        // lives for ever.
+        unsafe { place.as_ref() }
+    }
+
+    pub(crate) fn set(&self, value: &'static T) {
+        self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,316 @@
+//! What the allocator's four methods tell: each event goes to the journal,
+//! where there is one, and then to the ledger.
+//!
+//! Nothing here allocates, blocks (but for the journal's room, if it waits),
+//! panics or formats.
+
+use scrubjay_log_format::EventKind;
+use scrubjay_log_format::cell::{
+    CARRIED_BYTES, COPIED_BYTES, DROPPED_ALLOCATED_BLOCKS, DROPPED_ALLOCATED_BYTES,
+    DROPPED_FAILED_COUNT, DROPPED_FREED_BLOCKS, DROPPED_FREED_BYTES, FAILED_BYTES, FAILED_COUNT,
+    REALLOC_IN_PLACE, REALLOC_MOVED, UNWIPED_BYTES, WIPED_BYTES,
+};
+
+use crate::config::Config;
+use crate::control::{self, JOURNAL};
+use crate::journal::{self, What};
+use crate::ledger::{self, Own, Shared, Writer};
+use crate::process::{self, Place};
+use crate::store::{Cell, ThreadWords};
+use crate::thread::{self, Here, Slot};
+
+/// What became of the bytes that an event released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Released {
+    /// Overwritten.
+    pub(crate) wiped: usize,
+    /// Still in use: kept in place by a realloc.
+    pub(crate) carried: usize,
+    /// Left as they were, because policy or tag said so.
+    pub(crate) unwiped: usize,
+}
+
+/// Proof that the calling thread's part is up to date: no events without it.
+pub(crate) struct Entry<'a> {
+    here: &'a Here,
+    place: Place,
+}
+
+/// The site that a block gets which is allocated now.
+#[inline(always)]
+pub(crate) fn site() -> u32 {
+    thread::here(|here| here.site.get()).unwrap_or(0)
+}
+
+/// Runs `then` with the right to record. The thread's part is gone only where
+/// a platform tears it down, which none does here; nothing runs then.
+#[inline(always)]
+pub(crate) fn enter<T>(config: &Config, then: impl FnOnce(Entry<'_>) -> T) -> Option<T> {
+    thread::here(|here| {
+        let place = if here.mode.get() == control::mode() && here.mode.get() != 0 {
+            Place::Own
+        } else {
+            process::catch_up(here, config)
+        };
+        then(Entry { here, place })
+    })
+}
+
+impl Entry<'_> {
+    /// A block was allocated.
+    #[inline(always)]
+    pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
+        let what = What { kind, address, size, site };
+        if let (Place::Own, Some(cell), Some(words)) =
+            (&self.place, self.here.cell.get(), self.here.words.get())
+            && self.here.mode.get() & JOURNAL == 0
+        {
+            if ledger::count_alloc::<Own>(cell, words, size as u64) {
+                self.publish(cell, site);
+            }
+            return;
+        }
+        self.record([what]);
+        self.done();
+    }
+
+    /// A block is about to be released.
+    #[inline(always)]
+    pub(crate) fn free(&self, address: usize, size: usize, site: u32) {
+        if let (Place::Own, Some(slot), Some(words)) =
+            (&self.place, self.here.slot.get(), self.here.words.get())
+            && self.here.mode.get() & JOURNAL == 0
+            && let Some(cell) = slot.cell(site)
+        {
+            if ledger::count_free::<Own>(cell, words, size as u64) {
+                self.publish(cell, site);
+            }
+            return;
+        }
+        self.record([What { kind: EventKind::Free, address, size, site }]);
+    }
+
+    /// A block was reallocated: the old one is about to be released, unless
+    /// it is the new one.
+    #[inline(never)]
+    pub(crate) fn realloc(
+        &self,
+        old: (usize, usize),
+        new: (usize, usize),
+        site: u32,
+        copied: usize,
+    ) {
+        self.record([
+            What { kind: EventKind::ReallocFree, address: old.0, size: old.1, site },
+            What { kind: EventKind::ReallocAlloc, address: new.0, size: new.1, site },
+        ]);
+        let counter = if old.0 == new.0 { REALLOC_IN_PLACE } else { REALLOC_MOVED };
+        self.count(site, [(counter, 1), (COPIED_BYTES, copied as u64)]);
+    }
+
+    /// The inner allocator refused; `address` is that of the block that was to
+    /// be reallocated, else 0.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refused(&self, address: usize, size: usize, site: u32) {
+        self.record([What { kind: EventKind::Failed, address, size, site }]);
+        self.done();
+    }
+
+    /// Tells what became of the bytes of a release that was recorded before,
+    /// and ends the event.
+    #[inline(always)]
+    pub(crate) fn released(&self, site: u32, released: Released) {
+        if let (Place::Own, Some(slot)) = (&self.place, self.here.slot.get())
+            && let Some(cell) = slot.cell(site)
+        {
+            Own::add(&cell[WIPED_BYTES], released.wiped as u64);
+            if released.carried | released.unwiped != 0 {
+                Own::add(&cell[CARRIED_BYTES], released.carried as u64);
+                Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
+            }
+        } else {
+            self.count(
+                site,
+                [
+                    (WIPED_BYTES, released.wiped as u64),
+                    (CARRIED_BYTES, released.carried as u64),
+                    (UNWIPED_BYTES, released.unwiped as u64),
+                ],
+            );
+        }
+        self.done();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish(&self, cell: &Cell, site: u32) {
+        if let Some(slot) = self.here.slot.get() {
+            ledger::publish(slot, cell, site);
+        }
+    }
+
+    /// Ends what [`Entry::record`] began.
+    #[inline(always)]
+    pub(crate) fn done(&self) {
+        if self.here.mode.get() & JOURNAL == 0 && matches!(self.place, Place::Own) {
+            return;
+        }
+        self.finish();
+    }
+
+    #[inline(never)]
+    fn finish(&self) {
+        match (&self.place, self.here.words.get()) {
+            (Place::Own, Some(words)) => {
+                let events = self.here.in_flight.replace(0);
+                if events != 0 {
+                    journal::finish(words, events.into());
+                }
+            }
+            (Place::Orphans(slot), _) => {
+                if let Some(words) = slot.words() {
+                    journal::finish_orphan(words, self.here.in_flight.replace(0).into());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Journal first, then the ledger.
+    #[inline(never)]
+    fn record<const COUNT: usize>(&self, whats: [What; COUNT]) {
+        match &self.place {
+            Place::Own => {
+                let (Some(slot), Some(words)) = (self.here.slot.get(), self.here.words.get())
+                else {
+                    return;
+                };
+                self.record_own(slot, words, whats);
+            }
+            Place::Orphans(slot) => {
+                if let Some(words) = slot.words() {
+                    self.record_orphan(slot, words, whats);
+                }
+            }
+            Place::Nowhere => {}
+        }
+    }
+
+    fn record_own<const COUNT: usize>(
+        &self,
+        slot: &'static Slot,
+        words: &ThreadWords,
+        whats: [What; COUNT],
+    ) {
+        let site = whats[0].site;
+        let Some(cell) = slot.cell(site).or_else(|| process::cell_or_take(slot, site)) else {
+            // No page of cells: the shared ones count it.
+            if let Some(orphans) = thread::orphans()
+                && let Some(words) = orphans.words()
+            {
+                self.record_orphan(orphans, words, whats);
+                journal::finish_orphan(words, self.here.in_flight.replace(0).into());
+            }
+            return;
+        };
+        let mut dropped = false;
+        if self.here.mode.get() & JOURNAL != 0 {
+            journal::begin(words);
+            self.here.in_flight.set(COUNT as u32);
+            dropped = !journal::write(self.here, whats);
+        }
+        let mut due = false;
+        for what in whats {
+            due |= count_event::<Own>(cell, words, what, dropped);
+        }
+        if due {
+            ledger::publish(slot, cell, site);
+        }
+    }
+
+    #[cold]
+    fn record_orphan<const COUNT: usize>(
+        &self,
+        slot: &'static Slot,
+        words: &ThreadWords,
+        whats: [What; COUNT],
+    ) {
+        let Some(store) = slot.store() else { return };
+        let mut site = whats[0].site;
+        let mut cell = slot.cell(site).or_else(|| process::cell_or_take(slot, site));
+        if cell.is_none() {
+            // Its page exists from the start.
+            site = 0;
+            cell = slot.cell(0);
+        }
+        let Some(cell) = cell else { return };
+        let mut dropped = false;
+        if store.has_journal() {
+            journal::begin_orphan(words, COUNT as u64);
+            self.here.in_flight.set(COUNT as u32);
+            dropped = !journal::write_orphan(store, words, whats.map(|what| What { site, ..what }));
+        }
+        for what in whats {
+            count_event::<Shared>(cell, words, what, dropped);
+            let delta = match what.kind {
+                kind if kind.allocates() => what.size as i64,
+                kind if kind.frees() => -(what.size as i64),
+                _ => continue,
+            };
+            ledger::publish_orphan(store, cell, words, site, delta);
+        }
+    }
+
+    /// Adds to counters of a tag's cell.
+    fn count<const COUNT: usize>(&self, site: u32, counters: [(usize, u64); COUNT]) {
+        match &self.place {
+            Place::Own => {
+                if let Some(cell) = self.here.slot.get().and_then(|slot| slot.cell(site)) {
+                    for (index, value) in counters {
+                        Own::add(&cell[index], value);
+                    }
+                }
+            }
+            Place::Orphans(slot) => {
+                if let Some(cell) = slot.cell(site).or_else(|| slot.cell(0)) {
+                    for (index, value) in counters {
+                        Shared::add(&cell[index], value);
+                    }
+                }
+            }
+            Place::Nowhere => {}
+        }
+    }
+}
+
+/// Counts one event in the ledger. True if a delta is to be published.
+#[inline(always)]
+fn count_event<W: Writer>(cell: &Cell, words: &ThreadWords, what: What, dropped: bool) -> bool {
+    let size = what.size as u64;
+    if dropped {
+        count_dropped::<W>(cell, what.kind, size);
+    }
+    if what.kind.allocates() {
+        ledger::count_alloc::<W>(cell, words, size)
+    } else if what.kind.frees() {
+        ledger::count_free::<W>(cell, words, size)
+    } else {
+        W::add(&cell[FAILED_COUNT], 1);
+        W::add(&cell[FAILED_BYTES], size);
+        false
+    }
+}
+
+#[cold]
+fn count_dropped<W: Writer>(cell: &Cell, kind: EventKind, size: u64) {
+    if kind.allocates() {
+        W::add(&cell[DROPPED_ALLOCATED_BLOCKS], 1);
+        W::add(&cell[DROPPED_ALLOCATED_BYTES], size);
+    } else if kind.frees() {
+        W::add(&cell[DROPPED_FREED_BLOCKS], 1);
+        W::add(&cell[DROPPED_FREED_BYTES], size);
+    } else {
+        W::add(&cell[DROPPED_FAILED_COUNT], 1);
+    }
+}

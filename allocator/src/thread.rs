@@ -1,0 +1,284 @@
+//! What a thread knows in order to record: its slot, its pages of cells, and
+//! the thread-local part of it that every event reads.
+//!
+//! A slot outlives its thread: the next thread takes it over with cells and
+//! open journal chunk as they are, so that nothing has to be moved, and a kill
+//! can interrupt no move. Slot 0 is the orphan slot, shared by whoever has
+//! none.
+
+use core::cell::Cell as Local;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use scrubjay_log_format::cell::PageOwner;
+use scrubjay_log_format::{process, thread};
+
+use crate::control::control;
+use crate::limits::{GROUPS_MAX, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
+use crate::published::Published;
+use crate::store::{Cell, Page, Store, ThreadWords, cell_of};
+use crate::{clock, os};
+
+/// The slot that is shared by whoever has none.
+pub(crate) const ORPHANS: u32 = 0;
+
+/// Who copies a slot's cells into the store of a late start.
+pub(crate) const COPY_OPEN: u32 = 0;
+/// See [`COPY_OPEN`]: somebody is at it.
+pub(crate) const COPY_CLAIMED: u32 = 1;
+
+/// A slot, as this process sees it. Starts as all zeros.
+pub(crate) struct Slot {
+    index: AtomicU32,
+    /// The store in which the slot records, and its words there.
+    store: Published<Store>,
+    words: Published<ThreadWords>,
+    pages: [Published<Page>; GROUPS_MAX],
+    /// Numbers, plus 1, of the pages in the store of a late start to which
+    /// the pages are copied.
+    pub(crate) copies: [AtomicU32; GROUPS_MAX],
+    /// One of the `COPY_` values, for a late start.
+    pub(crate) copy: AtomicU32,
+    /// The open journal chunk that the slot's last thread left: its index plus
+    /// 1, and the next free word in it.
+    pub(crate) left_chunk: AtomicU32,
+    pub(crate) left_next: AtomicU32,
+    pub(crate) left_base: AtomicU64,
+    next_free: AtomicU32,
+}
+
+/// The slots of this process.
+struct Slots {
+    /// Slots that were ever used, the orphan slot included.
+    count: AtomicU32,
+    /// Threads that were ever seen.
+    thread_count: AtomicU64,
+    live_count: AtomicU64,
+    /// Head of the list of free slots, plus 1.
+    free: AtomicU32,
+    slots: [Slot; THREAD_SLOTS_MAX],
+}
+
+static SLOTS: Published<Slots> = Published::empty();
+
+/// What every event reads: in the thread's own memory, without a destructor.
+pub(crate) struct Here {
+    /// The mode word under which the rest was looked up; 0 never matches.
+    pub(crate) mode: Local<u32>,
+    /// The site that new blocks get.
+    pub(crate) site: Local<u32>,
+    /// The cell of that site's tag.
+    pub(crate) cell: Local<Option<&'static Cell>>,
+    /// The thread's slot; `None` before its first event.
+    pub(crate) slot: Local<Option<&'static Slot>>,
+    /// The slot's words in the store in force.
+    pub(crate) words: Local<Option<&'static ThreadWords>>,
+    /// The open journal chunk.
+    pub(crate) chunk: Local<&'static [AtomicU64]>,
+    pub(crate) chunk_index: Local<u32>,
+    /// The next free word in it.
+    pub(crate) next: Local<usize>,
+    /// The moment from which its events count, in ticks.
+    pub(crate) base: Local<u64>,
+    /// Events that are recorded and not yet over.
+    pub(crate) in_flight: Local<u32>,
+}
+
+thread_local! {
+    static HERE: Here = const {
+        Here {
+            mode: Local::new(0),
+            site: Local::new(0),
+            cell: Local::new(None),
+            slot: Local::new(None),
+            words: Local::new(None),
+            chunk: Local::new(&[]),
+            chunk_index: Local::new(0),
+            next: Local::new(0),
+            base: Local::new(0),
+            in_flight: Local::new(0),
+        }
+    };
+}
+
+/// Runs `then` with the thread's part. `None` where the platform has torn it
+/// down already; with a destructor-free one no platform here does.
+#[inline(always)]
+pub(crate) fn here<T>(then: impl FnOnce(&Here) -> T) -> Option<T> {
+    HERE.try_with(then).ok()
+}
+
+/// Makes the slots, all free, the orphan slot in use. For the first event, and
+/// for a forked child. False where there is no memory.
+pub(crate) fn make_slots(store: &'static Store) -> bool {
+    let place: *mut Slots = os::map_private(size_of::<Slots>()).cast();
+    // SAFETY: the mapping is fresh and never undone, and zeros are valid for
+    // atomics.
+    let Some(slots) = (unsafe { place.as_ref() }) else { return false };
+    slots.count.store(1, Ordering::Relaxed);
+    SLOTS.set(slots);
+    let Some(words) = store.thread(ORPHANS) else { return false };
+    words[thread::STATE].store(thread::STATE_LIVE, Ordering::Relaxed);
+    orphans().is_some_and(|orphans| {
+        orphans.enter(store, words);
+        orphans.page_or_take(store, 0).is_some()
+    })
+}
+
+/// The orphan slot.
+pub(crate) fn orphans() -> Option<&'static Slot> {
+    SLOTS.get()?.slots.first()
+}
+
+/// Every slot that was ever used, the orphan slot first.
+pub(crate) fn used() -> impl Iterator<Item = &'static Slot> {
+    let slots = SLOTS.get();
+    let count = slots.map_or(0, |slots| slots.count.load(Ordering::Acquire) as usize);
+    slots.into_iter().flat_map(|slots| &slots.slots).take(count)
+}
+
+/// How many threads live now.
+pub(crate) fn live_count() -> u64 {
+    SLOTS.get().map_or(0, |slots| slots.live_count.load(Ordering::Relaxed))
+}
+
+/// Takes a slot for the calling thread: a free one, else a new one. `None`
+/// where all are in use; the thread then counts among the orphans.
+pub(crate) fn take_slot(store: &'static Store) -> Option<&'static Slot> {
+    let slots = SLOTS.get()?;
+    let slot = free_slot(slots).or_else(|| new_slot(slots));
+    let Some(slot) = slot else {
+        store.process()[process::THREAD_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
+        return None;
+    };
+    let number = slots.thread_count.fetch_add(1, Ordering::Relaxed) + 1;
+    let live = slots.live_count.fetch_add(1, Ordering::Relaxed) + 1;
+    let process = store.process();
+    process[process::THREAD_COUNT].fetch_add(1, Ordering::Relaxed);
+    process[process::THREAD_LIVE_MAX].fetch_max(live, Ordering::Relaxed);
+    let place = slot.store.get().unwrap_or(store);
+    let words = slot.words.get().or_else(|| place.thread(slot.index()));
+    let Some(words) = words else {
+        give_back(slots, slot);
+        return None;
+    };
+    slot.enter(place, words);
+    slot.describe(words, number);
+    Some(slot)
+}
+
+fn free_slot(slots: &'static Slots) -> Option<&'static Slot> {
+    if slots.free.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let _guard = control().slots.try_for_a_while()?;
+    let index = slots.free.load(Ordering::Relaxed).checked_sub(1)?;
+    let slot = slots.slots.get(index as usize)?;
+    slots.free.store(slot.next_free.load(Ordering::Relaxed), Ordering::Relaxed);
+    Some(slot)
+}
+
+fn new_slot(slots: &'static Slots) -> Option<&'static Slot> {
+    let add = |count| (count < THREAD_SLOTS_MAX as u32).then_some(count + 1);
+    let index = slots.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, add).ok()?;
+    let slot = slots.slots.get(index as usize)?;
+    slot.index.store(index, Ordering::Relaxed);
+    Some(slot)
+}
+
+fn give_back(slots: &'static Slots, slot: &'static Slot) {
+    slots.live_count.fetch_sub(1, Ordering::Relaxed);
+    // Where the lock cannot be had the slot is not used again: its cells keep
+    // counting in every sum.
+    if let Some(_guard) = control().slots.try_for_a_while() {
+        slot.next_free.store(slots.free.load(Ordering::Relaxed), Ordering::Relaxed);
+        slots.free.store(slot.index() + 1, Ordering::Relaxed);
+    }
+}
+
+/// Frees the slot of a thread that ends. The thread's deltas are published.
+pub(crate) fn leave_slot(slot: &'static Slot) {
+    if let Some(words) = slot.words.get() {
+        words[thread::END_TICKS].store(clock::ticks(), Ordering::Relaxed);
+        words[thread::STATE].store(thread::STATE_ENDED, Ordering::Release);
+    }
+    if let Some(store) = slot.store.get() {
+        store.process()[process::THREAD_ENDED_COUNT].fetch_add(1, Ordering::Relaxed);
+    }
+    if let Some(slots) = SLOTS.get() {
+        give_back(slots, slot);
+    }
+}
+
+impl Slot {
+    /// The slot's number.
+    #[inline]
+    pub(crate) fn index(&self) -> u32 {
+        self.index.load(Ordering::Relaxed)
+    }
+
+    /// The store in which the slot records.
+    pub(crate) fn store(&self) -> Option<&'static Store> {
+        self.store.get()
+    }
+
+    /// The slot's words in that store.
+    pub(crate) fn words(&self) -> Option<&'static ThreadWords> {
+        self.words.get()
+    }
+
+    fn enter(&self, store: &'static Store, words: &'static ThreadWords) {
+        self.store.set(store);
+        self.words.set(words);
+    }
+
+    fn describe(&self, words: &ThreadWords, number: u64) {
+        let name = os::thread_name();
+        for (word, bytes) in words[thread::NAME..].iter().zip(name.as_chunks().0) {
+            word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+        }
+        words[thread::THREAD].store(number, Ordering::Relaxed);
+        words[thread::SYSTEM_ID].store(os::thread_id().into(), Ordering::Relaxed);
+        words[thread::START_TICKS].store(clock::ticks(), Ordering::Relaxed);
+        words[thread::END_TICKS].store(0, Ordering::Relaxed);
+        words[thread::STATE].store(thread::STATE_LIVE, Ordering::Release);
+    }
+
+    /// The page of a group of tags, if the slot has one.
+    #[inline(always)]
+    pub(crate) fn page(&self, group: u32) -> Option<&'static Page> {
+        self.pages[group as usize % GROUPS_MAX].get()
+    }
+
+    /// The cell of a tag, if the slot has its page.
+    #[inline(always)]
+    pub(crate) fn cell(&self, tag: u32) -> Option<&'static Cell> {
+        self.page(tag / TAGS_PER_GROUP as u32).map(|page| cell_of(page, tag))
+    }
+
+    /// The page of a group of tags, taken if need be. For the slot's own
+    /// thread; for the orphan slot under the lock on slots.
+    pub(crate) fn page_or_take(&self, store: &'static Store, group: u32) -> Option<&'static Page> {
+        if let Some(page) = self.page(group) {
+            return Some(page);
+        }
+        let Some((_, page)) = store.take_page() else {
+            store.process()[process::CELL_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let owner = PageOwner { slot: self.index(), group };
+        page[0].store(owner.encode(), Ordering::Release);
+        self.pages[group as usize % GROUPS_MAX].set(page);
+        Some(page)
+    }
+
+    /// Records in another store from now on, whose pages hold what the old
+    /// ones did.
+    pub(crate) fn move_to(&self, store: &'static Store, words: &'static ThreadWords) {
+        self.enter(store, words);
+    }
+
+    /// Puts another store's page in the place of the group's.
+    pub(crate) fn replace_page(&self, group: u32, page: &'static Page) {
+        self.pages[group as usize % GROUPS_MAX].set(page);
+    }
+}

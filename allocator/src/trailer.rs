@@ -1,0 +1,160 @@
+//! The eight bytes right behind each block: a check word, then the site.
+//!
+//! The check word depends on address and site and on a key of this process;
+//! its lowest byte, the first behind the block, is never 0, so that a string's
+//! terminator written one too far is caught. At release the trailer becomes a
+//! tombstone, which tells a second release from an overflow for as long as the
+//! inner allocator leaves it alone.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::limits::TRAILER_SIZE;
+use crate::os;
+
+/// The process's key; 0 until [`choose_key`].
+static KEY: AtomicU64 = AtomicU64::new(0);
+
+/// Told apart from a live trailer by another key.
+const TOMBSTONE: u64 = 0x5bd1_e995_7b93_d1c5;
+
+/// What stands behind a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trailer {
+    /// The block is whole and live.
+    Live {
+        /// The block's site.
+        site: u32,
+    },
+    /// The block was released already.
+    Released {
+        /// The site that it had.
+        site: u32,
+    },
+    /// Only the byte right behind the block is wrong: an overflow by one.
+    Overrun {
+        /// The block's site.
+        site: u32,
+    },
+    /// Nothing that can be known.
+    Unknown,
+}
+
+/// Draws the key. Called once, before the first block.
+pub(crate) fn choose_key() {
+    KEY.store(os::random() | 1, Ordering::Relaxed);
+}
+
+#[inline]
+fn check_word(address: usize, site: u32, key: u64) -> u32 {
+    // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the high half of the product
+    // depends on all bits of the address.
+    let mixed = (address as u64 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) as u32 ^ site.wrapping_mul(0x85eb_ca6b)) | 1
+}
+
+#[inline]
+fn word(address: usize, site: u32, key: u64) -> u64 {
+    u64::from(check_word(address, site, key)) | u64::from(site) << 32
+}
+
+/// Writes the trailer of a live block.
+///
+/// # Safety
+/// The block has `size + TRAILER_SIZE` writable bytes.
+#[inline]
+pub(crate) unsafe fn write(block: *mut u8, size: usize, site: u32) {
+    let word = word(block as usize, site, KEY.load(Ordering::Relaxed));
+    // SAFETY: the trailer lies within the bytes that the caller promised.
+    let place = unsafe { block.add(size) };
+    // SAFETY: as above, and no alignment is assumed.
+    unsafe { place.cast::<u64>().write_unaligned(word) };
+}
+
+/// Turns the trailer into a tombstone.
+///
+/// # Safety
+/// As for [`write`].
+#[inline]
+pub(crate) unsafe fn bury(block: *mut u8, size: usize, site: u32) {
+    let word = word(block as usize, site, KEY.load(Ordering::Relaxed) ^ TOMBSTONE);
+    // SAFETY: the trailer lies within the bytes that the caller promised.
+    let place = unsafe { block.add(size) };
+    // SAFETY: as above, and no alignment is assumed.
+    unsafe { place.cast::<u64>().write_unaligned(word) };
+}
+
+/// The site of a whole and live block; `None` where something is wrong.
+///
+/// # Safety
+/// The bytes `size..size + TRAILER_SIZE` behind `block` are readable.
+#[inline]
+pub(crate) unsafe fn site(block: *const u8, size: usize) -> Option<u32> {
+    // SAFETY: the caller's promise.
+    let place = unsafe { block.add(size) };
+    // SAFETY: as above, and no alignment is assumed.
+    let found = unsafe { place.cast::<u64>().read_unaligned() };
+    let site = (found >> 32) as u32;
+    (found as u32 == check_word(block as usize, site, KEY.load(Ordering::Relaxed))).then_some(site)
+}
+
+/// What the bytes behind a block say.
+pub(crate) fn judge(address: usize, found: [u8; TRAILER_SIZE]) -> Trailer {
+    let found = u64::from_le_bytes(found);
+    let key = KEY.load(Ordering::Relaxed);
+    let site = (found >> 32) as u32;
+    let live = check_word(address, site, key);
+    if found as u32 == live {
+        Trailer::Live { site }
+    } else if found as u32 == check_word(address, site, key ^ TOMBSTONE) {
+        Trailer::Released { site }
+    } else if found as u32 >> 8 == live >> 8 {
+        Trailer::Overrun { site }
+    } else {
+        Trailer::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn behind(block: &[u8], size: usize) -> [u8; TRAILER_SIZE] {
+        block[size..size + TRAILER_SIZE].try_into().unwrap()
+    }
+
+    #[test]
+    fn a_trailer_tells_live_released_and_overrun_apart() {
+        choose_key();
+        for size in 0..64 {
+            let mut block = [0_u8; 80];
+            let address = block.as_ptr() as usize;
+            // SAFETY: 80 bytes hold every size with its trailer.
+            unsafe { write(block.as_mut_ptr(), size, 7) };
+            assert_eq!(judge(address, behind(&block, size)), Trailer::Live { site: 7 });
+            // SAFETY: as above.
+            assert_eq!(unsafe { site(block.as_ptr(), size) }, Some(7));
+
+            let first = block[size];
+            assert_ne!(first, 0, "a NUL behind the block must be seen");
+            block[size] = 0;
+            // SAFETY: as above.
+            assert_eq!(unsafe { site(block.as_ptr(), size) }, None);
+            assert_eq!(judge(address, behind(&block, size)), Trailer::Overrun { site: 7 });
+            block[size] = first;
+
+            // SAFETY: as above.
+            unsafe { bury(block.as_mut_ptr(), size, 7) };
+            assert_eq!(judge(address, behind(&block, size)), Trailer::Released { site: 7 });
+        }
+    }
+
+    #[test]
+    fn another_blocks_trailer_is_not_valid() {
+        choose_key();
+        let mut block = [0_u8; 80];
+        // SAFETY: the block has 80 bytes.
+        unsafe { write(block.as_mut_ptr(), 16, 7) };
+        let moved = block.as_ptr() as usize + 16;
+        assert_eq!(judge(moved, behind(&block, 16)), Trailer::Unknown);
+    }
+}
