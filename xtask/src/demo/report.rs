@@ -1,0 +1,85 @@
+//! Questions to the command line: for people as it prints them, for the demo
+//! as JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use scrubjay_tests::attack::Block;
+use serde_json::Value;
+
+use crate::workspace;
+
+/// The command line `scrubjay`.
+pub struct Tracker {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Tracker {
+    /// The program, and the folder where reports are kept.
+    pub fn new(program: PathBuf, folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { program, folder: folder.to_owned() })
+    }
+
+    /// Asks a question, shows the answer, and keeps it.
+    pub fn show(&self, question: &[&str], log: &Path) -> Result<()> {
+        let mut command = self.command(question, log);
+        println!("$ {}", workspace::shown(&command));
+        let answer = workspace::output(&mut command)?;
+        println!("{answer}");
+        fs::write(self.folder.join(format!("{}.txt", question.join("-"))), answer)?;
+        Ok(())
+    }
+
+    /// The blocks that live now, or lived at the end.
+    pub fn live_blocks(&self, log: &Path) -> Result<Vec<Block>> {
+        self.blocks(&["leaks", "--blocks", "--json"], log)
+    }
+
+    /// The blocks of a tag that lived at its peak.
+    pub fn blocks_at_peak(&self, log: &Path, tag: &str) -> Result<Vec<Block>> {
+        self.blocks(&["peak", "--tag", tag, "--blocks", "--json"], log)
+    }
+
+    fn blocks(&self, question: &[&str], log: &Path) -> Result<Vec<Block>> {
+        let answer = workspace::output(&mut self.command(question, log))?;
+        parse(&answer).with_context(|| format!("scrubjay {}", question.join(" ")))
+    }
+
+    fn command(&self, question: &[&str], log: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(question).arg(log);
+        command
+    }
+}
+
+fn parse(answer: &str) -> Result<Vec<Block>> {
+    let answer: Value = serde_json::from_str(answer)?;
+    let blocks = answer["blocks"].as_array().context("no \"blocks\" in the answer")?;
+    blocks
+        .iter()
+        .map(|block| {
+            Ok(Block {
+                address: block["address"].as_u64().context("a block without its address")?,
+                size: block["size"].as_u64().context("a block without its size")?,
+                tag: block["tag"].as_str().context("a block without its tag")?.to_owned(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_read_from_the_answer() {
+        let blocks = parse(r#"{"blocks": [{"address": 64, "size": 8, "tag": "a/b"}]}"#).unwrap();
+        assert_eq!(blocks, [Block { address: 64, size: 8, tag: "a/b".into() }]);
+        assert!(parse(r#"{"blocks": [{"address": 64, "size": 8}]}"#).is_err());
+        assert!(parse("{}").is_err());
+    }
+}
