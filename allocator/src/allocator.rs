@@ -237,9 +237,8 @@ unsafe fn realloc<I: Inner>(
     }
     if !tag::is_wiped(site) && control::mode() & JOURNAL == 0 {
         // SAFETY: the caller's promises are passed on.
-        if let Some(moved) =
-            unsafe { realloc_unwiped(inner, config, block, layout, new_size, site) }
-        {
+        let moved = unsafe { realloc_unwiped(inner, config, block, layout, new_size, site) };
+        if let Some(moved) = moved {
             return moved;
         }
     }

@@ -13,8 +13,10 @@ pub(crate) fn last_error() -> io::Error {
 }
 
 fn errno() -> i32 {
+    // SAFETY: the call has no preconditions.
+    let place = unsafe { libc::__errno_location() };
     // SAFETY: glibc and musl promise a valid pointer for the calling thread.
-    unsafe { *libc::__errno_location() }
+    unsafe { *place }
 }
 
 /// Writes to standard error, once; a failure has nobody to hear of it.

@@ -266,6 +266,7 @@ pub(crate) fn mark_end(store: &'static Store, state: u64) {
 ///
 /// # Errors
 /// If there is one already, or it cannot be written; the line says why.
+#[expect(clippy::result_large_err, reason = "nothing may be boxed here, and the path is rare")]
 pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), Line> {
     let Some(before) = begin_now(&Config::new()) else {
         return Err(Line::new().text("nothing is counted, so there is no log"));

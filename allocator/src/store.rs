@@ -502,6 +502,7 @@ pub(crate) fn store_bytes(words: &[AtomicU64], bytes: &[u8]) {
 
 /// Creates a log's file and the store in it. What goes wrong is `Err`, with
 /// a line that says so; the file is then closed and left empty.
+#[expect(clippy::result_large_err, reason = "nothing may be boxed here, and the path is rare")]
 pub(crate) fn create_log(
     pattern: &[u8],
     config: Config,
