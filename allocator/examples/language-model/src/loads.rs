@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use scrubjay::Tag;
+use scrubjay::{Report, Tag};
 
 use crate::checkpoint::{self, Tensors};
 use crate::error::Result;
@@ -85,6 +85,5 @@ fn size(tensor: &Tensor) -> usize {
 }
 
 fn peak(tag: &Tag) -> u64 {
-    let tags = scrubjay::tags();
-    tags.iter().find(|stats| stats.name == tag.name()).map_or(0, |stats| stats.peak_bytes)
+    Report::now().tag(tag.name()).map_or(0, |stats| stats.peak_bytes)
 }

@@ -1,5 +1,7 @@
 //! What this program's memory is for, one tag a purpose.
 
+use std::time::Duration;
+
 use scrubjay::Tag;
 
 /// The tensors that answers are computed with, as they were loaded.
@@ -21,7 +23,7 @@ pub static GRADIENTS: Tag = Tag::new("model/training/gradients");
 /// Vocabulary, merges, and what `tokenizers` keeps of the texts it saw.
 pub static TOKENIZER: Tag = Tag::new("tokenizer");
 /// What users ask: the one thing here that must not outlive its use.
-pub static PROMPT: Tag = Tag::new("prompt").secret();
+pub static PROMPT: Tag = Tag::new("prompt").secret().greatest_age(Duration::from_secs(60));
 /// Text and tokens on their way from the corpus into a batch.
 pub static INPUT: Tag = Tag::new("input");
 
