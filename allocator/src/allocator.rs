@@ -139,24 +139,50 @@ unsafe fn take_in<I: Inner>(
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
-    if control::mode() == 0 {
-        process::begin_now(config);
-        if process::is_probe() {
-            if !block.is_null() {
-                // SAFETY: the block is fresh and nobody has it.
-                unsafe { inner.dealloc(block, layout) };
-            }
-            return ptr::null_mut();
-        }
-    }
-    let site = recorder::site();
-    if block.is_null() {
-        recorder::enter(config, |entry| entry.refused(0, layout.size(), site));
+    let hot = recorder::with_hot(|hot| {
+        let (site, cell) = hot.site().filter(|_| !block.is_null())?;
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), site) };
+        hot.alloc(cell, site, layout.size());
+        Some(())
+    });
+    if hot.is_some() {
         return block;
     }
-    // SAFETY: the block has room for its trailer.
-    unsafe { trailer::write(block, layout.size(), site) };
-    recorder::enter(config, |entry| entry.alloc(kind, block as usize, layout.size(), site));
+    // SAFETY: the caller's promises are passed on.
+    unsafe { take_in_slowly(inner, config, layout, block, kind) }
+}
+
+/// As [`take_in`], for a first event, a journal, an orphan, a refusal.
+///
+/// # Safety
+/// As for [`take_in`].
+#[inline(never)]
+unsafe fn take_in_slowly<I: Inner>(
+    inner: &I,
+    config: &Config,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
+    if process::is_probe() {
+        process::begin_now(config);
+        if !block.is_null() {
+            // SAFETY: the block is fresh and nobody has it.
+            unsafe { inner.dealloc(block, layout) };
+        }
+        return ptr::null_mut();
+    }
+    recorder::enter(config, |entry| {
+        let site = entry.site();
+        if block.is_null() {
+            entry.refused(0, layout.size(), site);
+            return;
+        }
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), site) };
+        entry.alloc(kind, block as usize, layout.size(), site);
+    });
     block
 }
 
@@ -166,17 +192,35 @@ unsafe fn take_in<I: Inner>(
 unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
     let Some(site) = (unsafe { site_of(inner, block, layout) }) else { return };
-    let address = block as usize;
-    recorder::enter(config, |entry| {
-        entry.free(address, layout.size(), site);
+    let hot = recorder::with_hot(|hot| {
+        let cell = hot.cell(site)?;
+        hot.free(cell, site, layout.size());
         // SAFETY: the caller gives the block up.
-        let released = unsafe { wipe_whole(block, layout.size(), site) };
-        entry.released(site, released);
+        hot.released(cell, unsafe { wipe_whole(block, layout.size(), site) });
+        Some(())
     });
+    if hot.is_none() {
+        // SAFETY: as above.
+        unsafe { give_up_slowly(config, block, layout.size(), site) };
+    }
     // SAFETY: the block is ours until it is released here.
     unsafe { trailer::bury(block, layout.size(), site) };
     // SAFETY: the block was allocated with this layout.
     unsafe { inner.dealloc(block, layout) };
+}
+
+/// Records and wipes a block that is about to be released, for a journal, an
+/// orphan, a tag whose cells the thread does not have yet.
+///
+/// # Safety
+/// The block has `size` writable bytes and its owner has given it up.
+#[inline(never)]
+unsafe fn give_up_slowly(config: &Config, block: *mut u8, size: usize, site: u32) {
+    recorder::enter(config, |entry| {
+        entry.free(block as usize, size, site);
+        // SAFETY: the caller's promise.
+        entry.released(site, unsafe { wipe_whole(block, size, site) });
+    });
 }
 
 /// The site of a block, or a report that it is damaged.

@@ -12,7 +12,7 @@ use scrubjay_log_format::cell::{
 };
 
 use crate::config::Config;
-use crate::control::{self, JOURNAL};
+use crate::control::{self, JOURNAL, READY};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Shared, Writer};
 use crate::process::{self, Place};
@@ -30,24 +30,83 @@ pub(crate) struct Released {
     pub(crate) unwiped: usize,
 }
 
+/// The calling thread's part, where an event takes no more than its counters:
+/// it is up to date, and there is no journal.
+pub(crate) struct Hot<'a> {
+    here: &'a Here,
+    slot: &'static Slot,
+    words: &'static ThreadWords,
+}
+
+/// Runs `then` where the hot path will do: one look at the mode. `None` sends
+/// the event through [`enter`].
+#[inline(always)]
+pub(crate) fn with_hot<T>(then: impl FnOnce(Hot<'_>) -> Option<T>) -> Option<T> {
+    thread::here(|here| {
+        let mode = here.mode.get();
+        // An outdated part is 0, which lacks READY.
+        if mode != control::mode() || mode & (READY | JOURNAL) != READY {
+            return None;
+        }
+        then(Hot { here, slot: here.slot.get()?, words: here.words.get()? })
+    })
+    .flatten()
+}
+
+impl Hot<'_> {
+    /// The site of new blocks, and its cell.
+    #[inline(always)]
+    pub(crate) fn site(&self) -> Option<(u32, &'static Cell)> {
+        Some((self.here.site.get(), self.here.cell.get()?))
+    }
+
+    /// The cell of a block's site.
+    #[inline(always)]
+    pub(crate) fn cell(&self, site: u32) -> Option<&'static Cell> {
+        self.slot.cell(site)
+    }
+
+    /// A block was allocated.
+    #[inline(always)]
+    pub(crate) fn alloc(&self, cell: &Cell, site: u32, size: usize) {
+        if ledger::count_alloc::<Own>(cell, self.words, size as u64) {
+            ledger::publish(self.slot, cell, site);
+        }
+    }
+
+    /// A block is about to be released.
+    #[inline(always)]
+    pub(crate) fn free(&self, cell: &Cell, site: u32, size: usize) {
+        if ledger::count_free::<Own>(cell, self.words, size as u64) {
+            ledger::publish(self.slot, cell, site);
+        }
+    }
+
+    /// What became of its bytes.
+    #[inline(always)]
+    pub(crate) fn released(&self, cell: &Cell, released: Released) {
+        if released.unwiped == 0 {
+            Own::add(&cell[WIPED_BYTES], released.wiped as u64);
+        } else {
+            Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
+        }
+    }
+}
+
 /// Proof that the calling thread's part is up to date: no events without it.
 pub(crate) struct Entry<'a> {
     here: &'a Here,
     place: Place,
 }
 
-/// The site that a block gets which is allocated now.
-#[inline(always)]
-pub(crate) fn site() -> u32 {
-    thread::here(|here| here.site.get()).unwrap_or(0)
-}
-
-/// Runs `then` with the right to record. The thread's part is gone only where
-/// a platform tears it down, which none does here; nothing runs then.
-#[inline(always)]
+/// Runs `then` with the right to record: the way of everything but the hot
+/// path. The thread's part is gone only where a platform tears it down, which
+/// none does here; nothing runs then.
+#[inline]
 pub(crate) fn enter<T>(config: &Config, then: impl FnOnce(Entry<'_>) -> T) -> Option<T> {
     thread::here(|here| {
-        let place = if here.mode.get() == control::mode() && here.mode.get() != 0 {
+        let mode = here.mode.get();
+        let place = if mode == control::mode() && mode != 0 {
             Place::Own
         } else {
             process::catch_up(here, config)
@@ -57,42 +116,27 @@ pub(crate) fn enter<T>(config: &Config, then: impl FnOnce(Entry<'_>) -> T) -> Op
 }
 
 impl Entry<'_> {
-    /// A block was allocated.
-    #[inline(always)]
-    pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
-        let what = What { kind, address, size, site };
-        if let (Place::Own, Some(cell), Some(words)) =
-            (&self.place, self.here.cell.get(), self.here.words.get())
-            && self.here.mode.get() & JOURNAL == 0
-        {
-            if ledger::count_alloc::<Own>(cell, words, size as u64) {
-                self.publish(cell, site);
-            }
-            return;
+    /// The site that a block gets which is allocated now.
+    pub(crate) fn site(&self) -> u32 {
+        match self.place {
+            Place::Own => self.here.site.get(),
+            _ => 0,
         }
-        self.record([what]);
+    }
+
+    /// A block was allocated.
+    pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
+        self.record([What { kind, address, size, site }]);
         self.done();
     }
 
     /// A block is about to be released.
-    #[inline(always)]
     pub(crate) fn free(&self, address: usize, size: usize, site: u32) {
-        if let (Place::Own, Some(slot), Some(words)) =
-            (&self.place, self.here.slot.get(), self.here.words.get())
-            && self.here.mode.get() & JOURNAL == 0
-            && let Some(cell) = slot.cell(site)
-        {
-            if ledger::count_free::<Own>(cell, words, size as u64) {
-                self.publish(cell, site);
-            }
-            return;
-        }
         self.record([What { kind: EventKind::Free, address, size, site }]);
     }
 
     /// A block was reallocated: the old one is about to be released, unless
     /// it is the new one.
-    #[inline(never)]
     pub(crate) fn realloc(
         &self,
         old: (usize, usize),
@@ -119,58 +163,24 @@ impl Entry<'_> {
 
     /// Tells what became of the bytes of a release that was recorded before,
     /// and ends the event.
-    #[inline(always)]
     pub(crate) fn released(&self, site: u32, released: Released) {
-        if let (Place::Own, Some(slot)) = (&self.place, self.here.slot.get())
-            && let Some(cell) = slot.cell(site)
-        {
-            Own::add(&cell[WIPED_BYTES], released.wiped as u64);
-            if released.carried | released.unwiped != 0 {
-                Own::add(&cell[CARRIED_BYTES], released.carried as u64);
-                Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
-            }
-        } else {
-            self.count(
-                site,
-                [
-                    (WIPED_BYTES, released.wiped as u64),
-                    (CARRIED_BYTES, released.carried as u64),
-                    (UNWIPED_BYTES, released.unwiped as u64),
-                ],
-            );
-        }
+        let Released { wiped, carried, unwiped } = released;
+        let counters = [(WIPED_BYTES, wiped), (CARRIED_BYTES, carried), (UNWIPED_BYTES, unwiped)];
+        self.count(site, counters.map(|(index, size)| (index, size as u64)));
         self.done();
     }
 
-    #[cold]
-    #[inline(never)]
-    fn publish(&self, cell: &Cell, site: u32) {
-        if let Some(slot) = self.here.slot.get() {
-            ledger::publish(slot, cell, site);
-        }
-    }
-
-    /// Ends what [`Entry::record`] began.
-    #[inline(always)]
-    pub(crate) fn done(&self) {
-        if self.here.mode.get() & JOURNAL == 0 && matches!(self.place, Place::Own) {
+    /// Ends what was recorded: it is no longer in flight.
+    fn done(&self) {
+        let event_count = self.here.in_flight.replace(0).into();
+        if event_count == 0 {
             return;
         }
-        self.finish();
-    }
-
-    #[inline(never)]
-    fn finish(&self) {
         match (&self.place, self.here.words.get()) {
-            (Place::Own, Some(words)) => {
-                let events = self.here.in_flight.replace(0);
-                if events != 0 {
-                    journal::finish(words, events.into());
-                }
-            }
+            (Place::Own, Some(words)) => journal::finish(words, event_count),
             (Place::Orphans(slot), _) => {
                 if let Some(words) = slot.words() {
-                    journal::finish_orphan(words, self.here.in_flight.replace(0).into());
+                    journal::finish_orphan(words, event_count);
                 }
             }
             _ => {}
@@ -178,7 +188,6 @@ impl Entry<'_> {
     }
 
     /// Journal first, then the ledger.
-    #[inline(never)]
     fn record<const COUNT: usize>(&self, whats: [What; COUNT]) {
         match &self.place {
             Place::Own => {
