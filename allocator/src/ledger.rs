@@ -194,7 +194,7 @@ fn publish_delta(
         ticks.store(clock::ticks(), Ordering::Relaxed);
     }
     let quantum = quantum(now);
-    quantum_place.store(quantum as u64, Ordering::Relaxed);
+    quantum_place.fetch_max(quantum as u64, Ordering::Relaxed);
     set(published, own_live);
     set(high, own_live);
     set(low, own_live.wrapping_sub(quantum));

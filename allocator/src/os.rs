@@ -210,6 +210,12 @@ pub(crate) fn create_file(path: &CStr) -> Result<i32, i32> {
     if descriptor < 0 { Err(errno()) } else { Ok(descriptor) }
 }
 
+/// Removes a file that this process created.
+pub(crate) fn remove_file(path: &CStr) {
+    // SAFETY: the path is a C string.
+    unsafe { libc::unlink(path.as_ptr()) };
+}
+
 /// Marks the file as in use by this process, until it ends.
 pub(crate) fn lock_file(descriptor: i32) {
     // SAFETY: flock has no preconditions.

@@ -71,7 +71,7 @@ pub struct Report {
     /// What made up the process's peak: tags and bytes, greatest first. Taken
     /// when the peak had last risen by a hundredth.
     pub peak_tags: Vec<(&'static str, u64)>,
-    /// A peak can be this many bytes below the truth: threads × quantum, and 0
+    /// A peak can be this many bytes off the truth: threads × quantum, and 0
     /// with one thread.
     pub peak_bound_bytes: u64,
     /// Threads that record now.
@@ -339,7 +339,7 @@ impl fmt::Display for Report {
         }
         match self.peak_bound_bytes {
             0 => writeln!(out, "peaks are exact: one thread"),
-            bound => writeln!(out, "a peak can be up to {bound} bytes below the truth"),
+            bound => writeln!(out, "a peak can be up to {bound} bytes off the truth"),
         }
     }
 }

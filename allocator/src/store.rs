@@ -501,7 +501,7 @@ pub(crate) fn store_bytes(words: &[AtomicU64], bytes: &[u8]) {
 }
 
 /// Creates a log's file and the store in it. What goes wrong is `Err`, with
-/// a line that says so; the file is then closed and left empty.
+/// a line that says so; no file is left then.
 #[expect(clippy::result_large_err, reason = "nothing may be boxed here, and the path is rare")]
 pub(crate) fn create_log(
     pattern: &[u8],
@@ -519,7 +519,10 @@ pub(crate) fn create_log(
         os::lock_file(descriptor);
         let mode = config.log_mode();
         let plan = Plan { config, mode, flags, epoch, descriptor: Some(descriptor) };
-        let store = Store::create(plan).inspect_err(|_| os::close(descriptor))?;
+        let store = Store::create(plan).inspect_err(|_| {
+            os::close(descriptor);
+            os::remove_file(name);
+        })?;
         then(name);
         Ok(store)
     });

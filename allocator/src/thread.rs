@@ -198,6 +198,8 @@ fn give_back(slots: &'static Slots, slot: &'static Slot) {
 /// Frees the slot of a thread that ends. The thread's deltas are published.
 pub(crate) fn leave_slot(slot: &'static Slot) {
     if let Some(words) = slot.words.get() {
+        // It may have been named after its first event.
+        store_name(words);
         words[thread::END_TICKS].store(clock::ticks(), Ordering::Relaxed);
         words[thread::STATE].store(thread::STATE_ENDED, Ordering::Release);
     }
@@ -206,6 +208,14 @@ pub(crate) fn leave_slot(slot: &'static Slot) {
     }
     if let Some(slots) = SLOTS.get() {
         give_back(slots, slot);
+    }
+}
+
+/// Stores the calling thread's name.
+fn store_name(words: &ThreadWords) {
+    let name = os::thread_name();
+    for (word, bytes) in words[thread::NAME..].iter().zip(name.as_chunks().0) {
+        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
     }
 }
 
@@ -232,10 +242,7 @@ impl Slot {
     }
 
     fn describe(&self, words: &ThreadWords, number: u64) {
-        let name = os::thread_name();
-        for (word, bytes) in words[thread::NAME..].iter().zip(name.as_chunks().0) {
-            word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
-        }
+        store_name(words);
         words[thread::THREAD].store(number, Ordering::Relaxed);
         words[thread::SYSTEM_ID].store(os::thread_id().into(), Ordering::Relaxed);
         words[thread::START_TICKS].store(clock::ticks(), Ordering::Relaxed);

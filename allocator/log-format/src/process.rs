@@ -22,7 +22,8 @@ pub const LIVE: usize = 3;
 pub const PEAK: usize = 4;
 /// When that was, in ticks.
 pub const PEAK_TICKS: usize = 5;
-/// The quantum in force: a thread publishes once its delta exceeds it, bytes.
+/// The greatest quantum so far: a thread publishes once its delta exceeds the
+/// one in force, bytes.
 pub const QUANTUM: usize = 6;
 /// Threads that ever had a slot of their own.
 pub const THREAD_COUNT: usize = 7;
@@ -62,6 +63,42 @@ pub const FRAME_SKIPPED_COUNT: usize = 24;
 pub const PEAK_FRAME: usize = 25;
 /// The spacing of the ring of frames in force, in nanoseconds.
 pub const FRAME_SPACING_NS: usize = 26;
+
+/// Names of the words, for listings.
+pub const NAMES: [&str; WORD_COUNT] = [
+    "state",
+    "end_ticks",
+    "chunk_count",
+    "live_bytes",
+    "peak_bytes",
+    "peak_ticks",
+    "quantum",
+    "thread_count",
+    "thread_ended_count",
+    "thread_overflow_count",
+    "cell_overflow_count",
+    "tag_overflow_count",
+    "wait_count",
+    "wait_ticks",
+    "journal_end_ticks",
+    "journal_end_reason",
+    "thread_live_max",
+    "corruption_count",
+    "clock_ticks_even",
+    "clock_ns_even",
+    "clock_ticks_odd",
+    "clock_ns_odd",
+    "clock_sequence",
+    "laggard_count",
+    "frame_skipped_count",
+    "peak_frame",
+    "frame_spacing_ns",
+    "reserved_27",
+    "reserved_28",
+    "reserved_29",
+    "reserved_30",
+    "reserved_31",
+];
 
 /// The process runs, or died without a word.
 pub const STATE_RUNNING: u64 = 1;

@@ -107,8 +107,20 @@ pub const PEAK_TICKS: usize = 2;
 pub const INHERITED_BYTES: usize = 3;
 /// Blocks likewise.
 pub const INHERITED_BLOCKS: usize = 4;
-/// The tag's quantum in force, in bytes.
+/// The tag's greatest quantum so far, in bytes.
 pub const QUANTUM: usize = 5;
+
+/// Names of the words, for listings.
+pub const TOTALS_NAMES: [&str; TOTALS_WORD_COUNT] = [
+    "live_bytes",
+    "peak_bytes",
+    "peak_ticks",
+    "inherited_bytes",
+    "inherited_blocks",
+    "quantum",
+    "reserved_6",
+    "reserved_7",
+];
 
 /// Reads a tag's totals; `None` where the bytes end before.
 pub fn decode_totals(bytes: &[u8]) -> Option<[u64; TOTALS_WORD_COUNT]> {

@@ -39,6 +39,26 @@ pub const CHUNK_COUNT: usize = 13;
 /// began; its cells here are then a copy.
 pub const LAGGARD: usize = 14;
 
+/// Names of the words, for listings; empty for the text of [`NAME`].
+pub const NAMES: [&str; WORD_COUNT] = [
+    "state",
+    "thread",
+    "system_id",
+    "sequence",
+    "live_bytes",
+    "high",
+    "low",
+    "published",
+    "",
+    "",
+    "start_ticks",
+    "end_ticks",
+    "finished",
+    "chunk_count",
+    "laggard",
+    "reserved_15",
+];
+
 /// A thread uses the slot.
 pub const STATE_LIVE: u64 = 1;
 /// Its last thread ended.
