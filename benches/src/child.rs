@@ -17,22 +17,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::statistics::lower_quartile;
-use crate::workloads::{self, Workload};
+use crate::workloads::{WORKLOADS, Workload};
 
 /// Once this has passed, three batches are enough.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BATCHES_MIN: usize = 3;
 
-/// Reads the arguments, measures, prints.
-pub fn main() -> ExitCode {
-    match Plan::from_arguments() {
+/// Reads the arguments, measures, prints. Some allocators have workloads that
+/// others cannot do.
+pub fn main(own: &'static [Workload]) -> ExitCode {
+    match Plan::from_arguments(own) {
         Some(plan) => {
             let nanoseconds = plan.measure();
             println!("{nanoseconds} {}", resident_peak());
             ExitCode::SUCCESS
         }
         None => {
-            let names: Vec<_> = workloads::WORKLOADS.iter().map(|w| w.name).collect();
+            let names: Vec<_> = WORKLOADS.iter().chain(own).map(|workload| workload.name).collect();
             eprintln!("error: needs --workload, one of {}", names.join(", "));
             ExitCode::from(2)
         }
@@ -49,9 +50,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn from_arguments() -> Option<Self> {
+    fn from_arguments(own: &'static [Workload]) -> Option<Self> {
         let mut plan = Self {
-            workload: workloads::WORKLOADS.first()?,
+            workload: WORKLOADS.first()?,
             threads: 1,
             operations: 0,
             batches: 9,
@@ -63,7 +64,8 @@ impl Plan {
             let value = arguments.next()?;
             match option.as_str() {
                 "--workload" => {
-                    plan.workload = workloads::named(&value)?;
+                    let mut known = WORKLOADS.iter().chain(own);
+                    plan.workload = known.find(|workload| workload.name == value)?;
                     named = true;
                 }
                 "--threads" => plan.threads = value.parse().ok().filter(|&count| count > 0)?,

@@ -6,8 +6,6 @@ use std::hint::black_box;
 pub struct Workload {
     /// As the command line and the table call it.
     pub name: &'static str,
-    /// What one operation is.
-    pub operation: &'static str,
     /// Does so many operations.
     pub run: fn(u64),
     /// Fewer operations than this do not show what it is about.
@@ -16,44 +14,27 @@ pub struct Workload {
 
 /// All workloads.
 pub const WORKLOADS: &[Workload] = &[
-    Workload {
-        name: "pair64",
-        operation: "alloc and free of 64 bytes",
-        run: pair64,
-        operations_min: 1 << 10,
-    },
-    Workload {
-        name: "zeroed64",
-        operation: "alloc of 64 bytes of zeros, and free",
-        run: zeroed64,
-        operations_min: 1 << 10,
-    },
-    Workload {
-        name: "grow",
-        operation: "alloc of 64 bytes, realloc to 128, free",
-        run: grow,
-        operations_min: 1 << 10,
-    },
+    Workload { name: "pair64", run: pair64, operations_min: 1 << 10 },
+    Workload { name: "zeroed64", run: zeroed64, operations_min: 1 << 10 },
+    Workload { name: "grow", run: grow, operations_min: 1 << 10 },
     Workload {
         name: "mixed",
-        operation: "alloc and free, 16 to 2,047 bytes, 1,000 live",
         run: mixed,
         // The live blocks turn over some times.
         operations_min: 1 << 14,
     },
     #[cfg(feature = "peers")]
-    Workload {
-        name: "tokenizers",
-        operation: "BPE trained on 100 lines, which are then encoded",
-        run: crate::bpe::train_and_encode,
-        operations_min: 1,
-    },
+    Workload { name: "tokenizers", run: crate::bpe::train_and_encode, operations_min: 1 },
 ];
 
-/// The workload of this name.
-pub fn named(name: &str) -> Option<&'static Workload> {
-    WORKLOADS.iter().find(|workload| workload.name == name)
-}
+/// What one operation of a workload is; of those too that this build has not.
+pub const OPERATIONS: &[(&str, &str)] = &[
+    ("pair64", "alloc and free of 64 bytes"),
+    ("zeroed64", "alloc of 64 bytes of zeros, and free"),
+    ("grow", "alloc of 64 bytes, realloc to 128, free"),
+    ("mixed", "alloc and free, 16 to 2,047 bytes, 1,000 live"),
+    ("tokenizers", "BPE trained on 100 lines, which are then encoded"),
+];
 
 // Blocks are left as they come: filling them would be measured too, and is the
 // same for every allocator.

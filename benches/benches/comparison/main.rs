@@ -73,7 +73,7 @@ impl Measured {
             // Turned by one each round, and backwards every second time, so that
             // nobody always runs after the same neighbour.
             let turned = (place + round) % count;
-            let index = if round % 2 == 0 { turned } else { count - 1 - turned };
+            let index = if round.is_multiple_of(2) { turned } else { count - 1 - turned };
             if !children.have(&ALLOCATORS[index]) {
                 continue;
             }

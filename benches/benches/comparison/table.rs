@@ -31,8 +31,10 @@ pub fn text(machine: &Machine, rounds: usize, all: &[Measured]) -> String {
         text += &row(&of_setting(measured), &taking_part, &base, "", cell);
     }
     text += "\nOne operation:\n";
-    for workload in workloads::WORKLOADS {
-        text += &format!("- {}: {}\n", workload.name, workload.operation);
+    for (workload, operation) in workloads::OPERATIONS {
+        if all.iter().any(|measured| measured.setting.workload == *workload) {
+            text += &format!("- {workload}: {operation}\n");
+        }
     }
     text
 }
