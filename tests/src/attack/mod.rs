@@ -71,3 +71,108 @@ fn search_file(path: &Path, windows: &Windows, found: &mut Collector) -> io::Res
         offset += (end - kept) as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::hint::black_box;
+
+    use scrubjay_log_format::header::HeaderFields;
+    use scrubjay_log_format::{
+        ChunkHeader, ChunkKind, ClockKind, Event, EventKind, Mode, WipePolicy, header,
+    };
+
+    use super::*;
+
+    const CHUNK_SIZE: usize = 4096;
+
+    /// A log of one chunk, in which blocks are allocated.
+    fn log(blocks: &[Block]) -> Vec<u8> {
+        let fields = HeaderFields {
+            chunk_size: CHUNK_SIZE as u32,
+            flags: 0,
+            mode: Mode::Journal,
+            wipe: WipePolicy::Off,
+            process_id: 1,
+            parent_id: 1,
+            start_ticks: 0,
+            start_monotonic_ns: 0,
+            start_realtime_ns: 0,
+            clock: ClockKind::Monotonic,
+            frame_capacity: 0,
+            limit_bytes: 0,
+            page_size: 4096,
+            program: b"attacked",
+            host: b"",
+        };
+        let mut log = fields.encode().to_vec();
+        log.resize(CHUNK_SIZE.max(header::SIZE), 0);
+        let chunk = ChunkHeader {
+            kind: ChunkKind::Journal as u16,
+            index: 1,
+            owner: 1,
+            sequence: 0,
+            thread: 1,
+            base_ticks: 0,
+            first_event: 0,
+            payload_checksum: None,
+        };
+        log.extend(chunk.encode());
+        for Block { address, size, .. } in blocks {
+            let (address, size) = (*address, *size);
+            let event = Event { kind: EventKind::Alloc, address, size, site: 0, ticks: 0 };
+            log.extend(event.encode().iter().flat_map(|word| word.to_le_bytes()));
+        }
+        log.resize(2 * CHUNK_SIZE, 0);
+        log
+    }
+
+    /// A secret of 40 bytes that stands in no file.
+    fn secret(number: u64) -> Vec<u8> {
+        let seed = u64::from(std::process::id()) << 32 | number << 8;
+        (1..=5)
+            .flat_map(|word| {
+                let mixed = (seed | word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9).to_le_bytes()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_process_that_attacks_itself_finds_what_it_planted_where_it_planted_it() {
+        let block = |bytes: &[u8]| Block {
+            address: bytes.as_ptr() as u64,
+            size: bytes.len() as u64,
+            tag: "planted".to_owned(),
+        };
+        let live = secret(0);
+        // Long, so that its neighbours in memory are its own bytes.
+        let freed = [secret(1), vec![0; 4096]].concat();
+        let mut stack = [0; 40];
+        stack.copy_from_slice(&secret(2));
+        let folder = std::env::temp_dir().join(format!("scrubjay-attack-{}", std::process::id()));
+        let path = folder.join("log.jay");
+        fs::create_dir_all(&folder).unwrap();
+        let mut bytes = log(&[block(&live), block(&freed)]);
+        bytes.extend([b"xyz".to_vec(), secret(3)].concat());
+        fs::write(&path, bytes).unwrap();
+
+        let secrets = [0, 1, 2, 3]
+            .map(|number| Secret { name: number.to_string(), pieces: vec![secret(number)] });
+        let residue = attack(std::process::id(), &path, &[block(&live)], &secrets).unwrap();
+        black_box((&live, &freed, &stack));
+        fs::remove_dir_all(&folder).unwrap();
+
+        let counts: Vec<u64> = residue.rows.iter().map(|row| row.window_count).collect();
+        assert_eq!(counts, [33; 4], "the secrets have few distinct bytes");
+        let found = |row: usize, place: &Place| {
+            residue.rows[row].places.get(place).map(|found| found.byte_count)
+        };
+        let planted = Place::Live("planted".to_owned());
+        assert_eq!([0, 1, 2, 3].map(|row| found(row, &planted)), [Some(40), None, None, None]);
+        assert_eq!([0, 1, 2, 3].map(|row| found(row, &Place::Freed)), [None, Some(40), None, None]);
+        assert_eq!([0, 1, 2, 3].map(|row| found(row, &Place::Log)), [None, None, None, Some(40)]);
+        // Tests run on threads whose stacks are mappings without a name.
+        assert!(residue.rows[2].elsewhere().count() > 0);
+    }
+}

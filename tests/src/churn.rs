@@ -1,0 +1,186 @@
+//! A workload: random allocations, reallocs and frees from several threads,
+//! which also free what others allocated. Checks every block's content.
+#![expect(unsafe_code, reason = "calls the global allocator by hand")]
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::random::Random;
+use crate::tags;
+use crate::watch::TAG_COUNT;
+
+/// What to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Churn {
+    /// The seed of all of it.
+    pub seed: u64,
+    /// How many threads.
+    pub threads: usize,
+    /// How many steps each.
+    pub steps: usize,
+    /// Whether every tag is used, or only what is active.
+    pub tagged: bool,
+}
+
+/// A size that no allocator has.
+const TOO_MUCH: usize = 1 << 60;
+/// Blocks that a thread holds at most.
+const HELD_MAX: usize = 500;
+
+/// A block with known bytes at its ends.
+pub struct Block {
+    address: usize,
+    layout: Layout,
+    mark: u8,
+}
+
+impl Block {
+    /// Allocates by hand; `None` where it is refused.
+    pub fn new(layout: Layout, zeroed: bool, mark: u8) -> Option<Self> {
+        // SAFETY: every layout of this module has a size.
+        let place = unsafe { if zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
+        if place.is_null() {
+            return None;
+        }
+        assert_eq!(place as usize % layout.align(), 0, "{layout:?}");
+        let block = Self { address: place as usize, layout, mark };
+        if zeroed {
+            let bytes = block.bytes();
+            assert!(bytes.iter().all(|&byte| byte == 0), "{layout:?} is not zeroed");
+        }
+        block.bytes().fill(mark);
+        Some(block)
+    }
+
+    #[expect(clippy::mut_from_ref, reason = "whoever has the block has its bytes")]
+    fn bytes(&self) -> &mut [u8] {
+        // SAFETY: the block is live, of this size, and this value's alone.
+        unsafe { std::slice::from_raw_parts_mut(self.address as *mut u8, self.layout.size()) }
+    }
+
+    fn check(&self, size: usize) {
+        let bytes = &self.bytes()[..size];
+        assert!(bytes.iter().all(|&byte| byte == self.mark), "{:?} was changed", self.layout);
+    }
+
+    /// Reallocates; false where it is refused, and nothing has changed.
+    pub fn resize(&mut self, size: usize) -> bool {
+        let kept = self.layout.size().min(size);
+        // SAFETY: the block is live, of this layout, and the size is not 0.
+        let place = unsafe { realloc(self.address as *mut u8, self.layout, size) };
+        if place.is_null() {
+            self.check(self.layout.size());
+            return false;
+        }
+        self.address = place as usize;
+        let layout = Layout::from_size_align(size, self.layout.align());
+        self.layout = layout.expect("the allocator has taken it");
+        self.check(kept);
+        self.bytes().fill(self.mark);
+        true
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.check(self.layout.size());
+        // SAFETY: the block is live and of this layout.
+        unsafe { dealloc(self.address as *mut u8, self.layout) };
+    }
+}
+
+fn size(random: &mut Random) -> usize {
+    let limit = match random.below(100) {
+        0..70 => 256,
+        70..90 => 4 << 10,
+        90..99 => 64 << 10,
+        _ => 1 << 20,
+    };
+    1 + random.below(limit)
+}
+
+fn alignment(random: &mut Random) -> usize {
+    match random.below(100) {
+        0..80 => 1 << random.below(5),
+        80..99 => 1 << random.below(13),
+        _ => 64 << 10,
+    }
+}
+
+impl Churn {
+    /// Runs it; what is left at the end stays live and is the answer.
+    pub fn run(self) -> Vec<Block> {
+        let mailboxes: Vec<Mutex<Vec<Block>>> =
+            (0..self.threads).map(|_| Mutex::new(Vec::new())).collect();
+        let mut left = Vec::new();
+        if self.threads == 1 {
+            left = self.work(0, &mailboxes);
+        } else {
+            thread::scope(|scope| {
+                let workers: Vec<_> = (0..self.threads)
+                    .map(|number| scope.spawn({ let boxes = &mailboxes; move || self.work(number, boxes) }))
+                    .collect();
+                for worker in workers {
+                    left.extend(worker.join().expect("a worker does not panic"));
+                }
+            });
+        }
+        for mailbox in mailboxes {
+            left.extend(mailbox.into_inner().expect("no worker panics"));
+        }
+        left
+    }
+
+    fn work(self, number: usize, mailboxes: &[Mutex<Vec<Block>>]) -> Vec<Block> {
+        let mut random = Random::new(self.seed ^ (number as u64) << 32);
+        let mut held: Vec<Block> = Vec::new();
+        for _ in 0..self.steps {
+            let tag = if self.tagged { random.below(TAG_COUNT) } else { 0 };
+            let _scope = self.tagged.then(|| tags::enter(tag));
+            match random.below(100) {
+                _ if held.len() > HELD_MAX => drop(held.swap_remove(random.below(HELD_MAX))),
+                0..40 => {
+                    let layout = Layout::from_size_align(size(&mut random), alignment(&mut random));
+                    let mark = random.next_word() as u8;
+                    let zeroed = random.one_in(4);
+                    held.extend(Block::new(layout.expect("a small layout"), zeroed, mark));
+                }
+                40..60 if !held.is_empty() => {
+                    let block = random.below(held.len());
+                    let size = if random.one_in(50) { TOO_MUCH } else { size(&mut random) };
+                    held[block].resize(size);
+                }
+                60..85 if !held.is_empty() => drop(held.swap_remove(random.below(held.len()))),
+                85..92 if !held.is_empty() => {
+                    let to = random.below(mailboxes.len());
+                    let block = held.swap_remove(random.below(held.len()));
+                    mailboxes[to].lock().expect("no worker panics").push(block);
+                }
+                92..98 => {
+                    let received =
+                        std::mem::take(&mut *mailboxes[number].lock().expect("no worker panics"));
+                    drop(received);
+                }
+                98 => {
+                    let layout = Layout::from_size_align(TOO_MUCH, 1).expect("a layout");
+                    assert!(Block::new(layout, random.one_in(2), 0).is_none());
+                }
+                _ => empty_collections(),
+            }
+        }
+        held
+    }
+}
+
+/// Sizes of zero, as Rust has them: none of these reaches the allocator but
+/// the last, which shrinks to nothing and so frees.
+fn empty_collections() {
+    let units: Vec<()> = vec![(); 1000];
+    let none: Vec<u64> = Vec::new();
+    let boxed: Box<[u64]> = Box::new([]);
+    let mut emptied = vec![1_u8, 2, 3];
+    emptied.clear();
+    emptied.shrink_to_fit();
+    std::hint::black_box((units, none, boxed, emptied));
+}

@@ -1,0 +1,293 @@
+//! A log, read in the most naive way: all of it, into maps.
+//!
+//! Shares nothing with the command line's reader but the decoding of single
+//! records. Panics at whatever is not as it should be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use scrubjay_log_format::cell::{self, PageOwner};
+use scrubjay_log_format::chunk::{self, records_per_chunk};
+use scrubjay_log_format::thread::ThreadRecord;
+use scrubjay_log_format::{
+    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, TAGS_PER_GROUP, TagDeclaration, event,
+    header, process, tag, thread,
+};
+
+use crate::attack::Block;
+use crate::figures::Figures;
+
+/// The words of a cell.
+pub type Cell = [u64; cell::WORD_COUNT];
+
+/// An event and where it stood.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// The thread slot.
+    pub slot: u32,
+    /// When, in ticks.
+    pub ticks: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// All of a log.
+pub struct Log {
+    /// The file header.
+    pub header: FileHeader,
+    /// The process's words.
+    pub process: [u64; process::WORD_COUNT],
+    /// Names by index.
+    pub tags: BTreeMap<u32, TagDeclaration>,
+    /// Published totals by tag.
+    pub totals: BTreeMap<u32, [u64; tag::TOTALS_WORD_COUNT]>,
+    /// Thread slots by number.
+    pub threads: BTreeMap<u32, ThreadRecord>,
+    /// Cells by slot and tag.
+    pub cells: BTreeMap<(u32, u32), Cell>,
+    /// What they held when a late log began.
+    pub base: BTreeMap<(u32, u32), Cell>,
+    /// The journal: each slot's events in its own order.
+    pub events: Vec<Record>,
+    /// Journal chunks by slot.
+    pub journal_chunks: BTreeMap<u32, u64>,
+    /// Pages of cells that somebody has.
+    pub page_count: usize,
+}
+
+impl Log {
+    /// Reads a log and checks what each chunk says of itself.
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let header = FileHeader::decode(&bytes).expect("a file header");
+        assert!(bytes.len() >= header.chunk_size as usize, "a log has a first chunk");
+        let mut log = Self {
+            process: process::decode(&bytes).expect("process words"),
+            tags: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            threads: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            base: BTreeMap::new(),
+            events: Vec::new(),
+            journal_chunks: BTreeMap::new(),
+            page_count: 0,
+            header,
+        };
+        let chunks = bytes.chunks_exact(log.header.chunk_size as usize);
+        for (index, bytes) in chunks.enumerate().skip(1) {
+            let header = ChunkHeader::decode(bytes, index as u32);
+            let header = header.unwrap_or_else(|error| panic!("chunk {index}: {error}"));
+            if let Some(header) = header {
+                if let Some(checksum) = header.payload_checksum {
+                    assert_eq!(checksum, chunk::payload_checksum(bytes), "chunk {index}");
+                }
+                log.take_in(&header, bytes);
+            }
+        }
+        log
+    }
+
+    fn take_in(&mut self, header: &ChunkHeader, bytes: &[u8]) {
+        let first = header.owner;
+        match ChunkKind::from_number(header.kind).expect("a kind of this version") {
+            ChunkKind::Tags => {
+                let records = self.records(bytes, tag::DECLARATION_SIZE);
+                for record in records {
+                    if let Some(tag) = TagDeclaration::decode(record).expect("a declaration") {
+                        self.tags.insert(tag.index, tag);
+                    }
+                }
+            }
+            ChunkKind::TagTotals => {
+                for (index, record) in (first..).zip(self.records(bytes, tag::TOTALS_SIZE)) {
+                    let totals = tag::decode_totals(record).expect("totals");
+                    self.totals.insert(index, totals);
+                }
+            }
+            ChunkKind::Threads => {
+                for (slot, record) in (first..).zip(self.records(bytes, thread::SIZE)) {
+                    if let Some(thread) = ThreadRecord::decode(record) {
+                        self.threads.insert(slot, thread);
+                    }
+                }
+            }
+            kind @ (ChunkKind::Cells | ChunkKind::BaseCells) => {
+                for page in self.records(bytes, cell::PAGE_SIZE) {
+                    let Some(PageOwner { slot, group }) = PageOwner::decode(page) else { continue };
+                    let into = if kind == ChunkKind::Cells {
+                        self.page_count += 1;
+                        &mut self.cells
+                    } else {
+                        &mut self.base
+                    };
+                    for (tag, cell) in (group * TAGS_PER_GROUP..).zip(cell::decode_cells(page)) {
+                        let twice = into.insert((slot, tag), cell);
+                        assert!(twice.is_none(), "slot {slot} has two pages of group {group}");
+                    }
+                }
+            }
+            ChunkKind::Journal => self.take_in_events(header, bytes),
+            _ => {}
+        }
+    }
+
+    fn records<'a>(&self, bytes: &'a [u8], size: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let count = records_per_chunk(self.header.chunk_size, size);
+        bytes[chunk::HEADER_SIZE..].chunks_exact(size).take(count)
+    }
+
+    fn take_in_events(&mut self, header: &ChunkHeader, bytes: &[u8]) {
+        let slot = header.owner;
+        let count = self.journal_chunks.entry(slot).or_default();
+        assert_eq!(*count, header.sequence, "the chunks of slot {slot} stand in their order");
+        *count += 1;
+        for record in self.records(bytes, event::SIZE) {
+            let Some(event) = Event::decode(record).expect("an event") else { continue };
+            if event.kind != EventKind::Thread {
+                let ticks = header.base_ticks + event.ticks;
+                self.events.push(Record { slot, ticks, event });
+            }
+        }
+    }
+
+    /// The index of a tag.
+    pub fn tag(&self, name: &str) -> u32 {
+        let found = self.tags.values().find(|tag| tag.name == name);
+        found.unwrap_or_else(|| panic!("no tag is called {name}")).index
+    }
+
+    /// A tag's counters, summed over all slots.
+    pub fn cell(&self, tag: u32) -> Cell {
+        let mut sum = [0_u64; cell::WORD_COUNT];
+        for (_, cell) in self.cells.iter().filter(|((_, of), _)| *of == tag) {
+            for (sum, word) in sum.iter_mut().zip(cell) {
+                *sum = sum.wrapping_add(*word);
+            }
+        }
+        sum
+    }
+
+    /// What the ledger says of a tag.
+    pub fn ledger(&self, name: &str) -> Figures {
+        Figures::of_cell(&self.cell(self.tag(name)))
+    }
+
+    /// What the ledger says of all tags together.
+    pub fn ledger_total(&self) -> Figures {
+        let mut total = Figures::default();
+        for cell in self.cells.values() {
+            total += Figures::of_cell(cell);
+        }
+        total
+    }
+
+    /// What the journal says of a slot and a tag.
+    pub fn journal(&self) -> BTreeMap<(u32, u32), Figures> {
+        let mut journal: BTreeMap<(u32, u32), Figures> = BTreeMap::new();
+        for Record { slot, event, .. } in &self.events {
+            journal.entry((*slot, event.site)).or_default().count(event);
+        }
+        journal
+    }
+
+    /// Holds the journal against the ledger, slot by slot and tag by tag, and
+    /// the evidence of wiping against what was freed. For a log in which
+    /// nothing is in flight.
+    pub fn check(&self) {
+        self.check_evidence();
+        if self.header.mode != scrubjay_log_format::Mode::Journal {
+            return;
+        }
+        let journal = self.journal();
+        for key in self.cells.keys().chain(journal.keys()) {
+            let cell = self.cells.get(key).copied().unwrap_or_default();
+            let base = self.base.get(key).copied().unwrap_or_default();
+            let told = journal.get(key).copied().unwrap_or_default();
+            let sum = told + Figures::dropped(&cell) + Figures::of_cell(&base).of_events();
+            let dropped_before = Figures::dropped(&base);
+            assert_eq!(dropped_before, Figures::default(), "{key:?}: dropped before there was a log");
+            assert_eq!(sum, Figures::of_cell(&cell).of_events(), "slot and tag {key:?}");
+        }
+        for (slot, thread) in &self.threads {
+            let mut count = 0;
+            for ((of, tag), cell) in &self.cells {
+                if of == slot {
+                    let base = self.base.get(&(*of, *tag)).copied().unwrap_or_default();
+                    let events = |cell: &Cell| {
+                        let places =
+                            [cell::ALLOCATED_BLOCKS, cell::FREED_BLOCKS, cell::FAILED_COUNT];
+                        places.iter().map(|&word| cell[word]).sum::<u64>()
+                    };
+                    count += events(cell) - events(&base);
+                }
+            }
+            let finished = match slot {
+                0 => {
+                    let [begun, finished] =
+                        [thread::SEQUENCE, thread::FINISHED].map(|word| thread.words[word]);
+                    assert_eq!(begun, finished, "an orphan's event is in flight");
+                    finished
+                }
+                _ => {
+                    assert!(!thread.in_flight(), "slot {slot} has an event in flight");
+                    thread.event_count()
+                }
+            };
+            assert_eq!(finished, count, "events of slot {slot}");
+        }
+    }
+
+    /// What was freed is wiped, returned, carried or unwiped.
+    pub fn check_evidence(&self) {
+        for &tag in self.tags.keys() {
+            let cell = self.cell(tag);
+            let evidence = [
+                cell::WIPED_BYTES,
+                cell::RETURNED_BYTES,
+                cell::CARRIED_BYTES,
+                cell::UNWIPED_BYTES,
+            ];
+            let evidence: u64 = evidence.iter().map(|&word| cell[word]).sum();
+            assert_eq!(evidence, cell[cell::FREED_BYTES], "evidence for tag {tag}");
+        }
+    }
+
+    /// The blocks that live at the end, by the journal: each address's events
+    /// alternate, and the i-th free is that of the i-th block.
+    pub fn live_blocks(&self) -> Vec<Block> {
+        #[derive(Default)]
+        struct Place {
+            allocs: Vec<(u64, u64, u32)>,
+            frees: Vec<(u64, u64, u32)>,
+        }
+        let mut places: BTreeMap<u64, Place> = BTreeMap::new();
+        for Record { ticks, event, .. } in &self.events {
+            let place = places.entry(event.address).or_default();
+            let entry = (*ticks, event.size, event.site);
+            if event.kind.allocates() {
+                place.allocs.push(entry);
+            } else if event.kind.frees() {
+                place.frees.push(entry);
+            }
+        }
+        let mut live = Vec::new();
+        for (address, Place { mut allocs, mut frees }) in places {
+            // The sort is stable: a thread's events keep their order.
+            allocs.sort_by_key(|entry| entry.0);
+            frees.sort_by_key(|entry| entry.0);
+            for (alloc, free) in allocs.iter().zip(&frees) {
+                assert_eq!((alloc.1, alloc.2), (free.1, free.2), "a free of {address:#x}");
+            }
+            match allocs.get(frees.len()..) {
+                Some([]) => {}
+                Some(&[(_, size, site)]) => {
+                    let tag = self.tags[&site].name.clone();
+                    live.push(Block { address, size, tag });
+                }
+                _ => panic!("{address:#x}: {} blocks, {} frees", allocs.len(), frees.len()),
+            }
+        }
+        live
+    }
+}

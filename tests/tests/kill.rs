@@ -1,0 +1,173 @@
+//! A log survives SIGKILL at any moment: it verifies, and it holds at least
+//! what the process had acknowledged before.
+//!
+//! A round counts only if the kill hit an event in flight; the others prove
+//! little.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use scrubjay::{Scrubjay, Tag};
+use scrubjay_log_format::EventKind;
+use scrubjay_tests::cli;
+use scrubjay_tests::journal::Journal;
+
+#[global_allocator]
+static ALLOCATOR: Scrubjay = Scrubjay::new();
+
+static WORKERS: [Tag; 4] =
+    [Tag::new("worker/0"), Tag::new("worker/1"), Tag::new("worker/2"), Tag::new("worker/3")];
+
+/// Blocks on their way from the thread that allocated to the one that frees.
+static HANDED_ON: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// Allocations between two acknowledgements.
+const BATCH: u64 = 64;
+/// An acknowledgement: the worker's number, and its allocations so far.
+const ACKNOWLEDGEMENT_SIZE: usize = 9;
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("child") {
+        work();
+    }
+    let soak = std::env::var_os("SCRUBJAY_SOAK").is_some();
+    let wanted = if soak { 200 } else { 20 };
+    let mut random =
+        Random(Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()));
+    let mut counted = 0;
+    let mut rounds = 0;
+    while counted < wanted {
+        rounds += 1;
+        assert!(rounds <= 20 * wanted, "{counted} of {rounds} rounds hit an event in flight");
+        let delay = Duration::from_micros(random.below(60_000));
+        counted += u32::from(round(delay));
+    }
+    println!(
+        "test a_log_survives_sigkill ... ok ({counted} rounds of {rounds} hit an event in flight)"
+    );
+}
+
+/// Kills a child after a delay. Answers whether an event was in flight.
+fn round(delay: Duration) -> bool {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kill");
+    fs::create_dir_all(&folder).expect("a folder for logs");
+    let mut child = start(&folder);
+    let log = folder.join(format!("{}.jay", child.id()));
+    let mut pipe = child.stdout.take().expect("stdout is piped");
+    let mut acknowledged = vec![0; ACKNOWLEDGEMENT_SIZE];
+    pipe.read_exact(&mut acknowledged).expect("the child works");
+    // Read on, lest the pipe fills and the load stops.
+    let reader = std::thread::spawn(move || {
+        pipe.read_to_end(&mut acknowledged).expect("the pipe is readable");
+        acknowledged
+    });
+    std::thread::sleep(delay);
+    child.kill().expect("the child is there");
+    child.wait().expect("the child is ours");
+    let acknowledged = last_of_each(&reader.join().expect("the reader does not panic"));
+
+    let verified = cli::run(["log", "verify", log.to_str().expect("utf-8")]);
+    assert!(
+        verified.status.success(),
+        "{}: {}{}",
+        log.display(),
+        String::from_utf8_lossy(&verified.stdout),
+        String::from_utf8_lossy(&verified.stderr),
+    );
+    let journal = Journal::read(&log).expect("what verifies can be read");
+    for (worker, count) in acknowledged {
+        let name = WORKERS[usize::from(worker)].name();
+        let found = allocations(&journal, name);
+        assert!(found >= count, "{name}: {count} acknowledged, {found} in the journal");
+    }
+    fs::remove_file(&log).expect("the log can be removed");
+    journal.in_flight > 0
+}
+
+/// How many blocks of a tag were allocated, reallocs aside.
+fn allocations(journal: &Journal, name: &str) -> u64 {
+    let site = journal.tags.iter().find(|(_, tag)| *tag == name).map(|(&index, _)| index);
+    let first = [EventKind::Alloc, EventKind::AllocZeroed];
+    let own = journal.events().filter(|event| Some(event.site) == site);
+    own.filter(|event| first.contains(&event.kind)).count() as u64
+}
+
+fn start(folder: &Path) -> Child {
+    let program: PathBuf = std::env::current_exe().expect("a test knows its own path");
+    Command::new(program)
+        .arg("child")
+        .env("SCRUBJAY_LOG", folder.join("%p.jay"))
+        .env("SCRUBJAY_MODE", "journal")
+        .env("SCRUBJAY_LOG_LIMIT", "4G")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the child starts")
+}
+
+fn last_of_each(acknowledged: &[u8]) -> BTreeMap<u8, u64> {
+    let (whole, _) = acknowledged.as_chunks::<ACKNOWLEDGEMENT_SIZE>();
+    whole.iter().map(|[worker, count @ ..]| (*worker, u64::from_le_bytes(*count))).collect()
+}
+
+/// Runs until it is killed.
+fn work() -> ! {
+    let mut pipe = File::options().write(true).open("/proc/self/fd/1").expect("stdout is a pipe");
+    pipe.flush().expect("a pipe needs no flush");
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS.len() {
+            let pipe = pipe.try_clone().expect("descriptors are left");
+            scope.spawn(move || work_as(worker as u8, pipe));
+        }
+    });
+    unreachable!("no worker ends")
+}
+
+fn work_as(worker: u8, mut pipe: File) -> ! {
+    let mut random = Random(u64::from(worker) + 1);
+    let mut kept: Vec<Vec<u8>> = Vec::with_capacity(256);
+    let mut count: u64 = 0;
+    let _scope = WORKERS[usize::from(worker)].enter();
+    loop {
+        for _ in 0..BATCH {
+            kept.push(black_box(vec![worker; 1 + random.below(2_000) as usize]));
+            count += 1;
+            if kept.len() > 200 {
+                let mut given = kept.swap_remove(random.below(200) as usize);
+                if random.below(4) == 0 {
+                    given.push(worker);
+                }
+                drop(black_box(given));
+            }
+            if random.below(8) == 0 {
+                let mut handed_on = HANDED_ON.lock().expect("nobody panics");
+                if handed_on.len() > 100 {
+                    drop(handed_on.swap_remove(random.below(100) as usize));
+                } else if let Some(block) = kept.pop() {
+                    handed_on.push(block);
+                }
+            }
+        }
+        let mut acknowledgement = [worker; ACKNOWLEDGEMENT_SIZE];
+        acknowledgement[1..].copy_from_slice(&count.to_le_bytes());
+        pipe.write_all(&acknowledgement).expect("the parent reads");
+    }
+}
+
+/// Marsaglia's xorshift64 (Journal of Statistical Software 8, 2003).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = (self.0 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}

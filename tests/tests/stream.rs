@@ -1,0 +1,81 @@
+//! Reading a log takes memory by what is live, not by how long the log is.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use scrubjay::{Scrubjay, Tag};
+use scrubjay_tests::{cli, memory};
+
+#[global_allocator]
+static ALLOCATOR: Scrubjay = Scrubjay::new();
+
+static KEPT: Tag = Tag::new("kept");
+static PASSING: Tag = Tag::new("passing");
+
+/// Blocks that stay live from the first to the last event.
+const KEPT_COUNT: usize = 20_000;
+const SHORT: u64 = 100_000;
+
+fn main() {
+    if let Some(events) = std::env::args().nth(2).filter(|_| is_child()) {
+        work(events.parse().expect("a number"));
+        return;
+    }
+    let soak = std::env::var_os("SCRUBJAY_SOAK").is_some();
+    let long = if soak { 100_000_000 } else { 5_000_000 };
+    for command in [&["summary"][..], &["log", "verify"], &["leaks"]] {
+        let [few, many] = [SHORT, long].map(|events| peak_memory(command, events));
+        assert!(
+            many <= few + few / 10,
+            "{command:?}: {few} KiB for {SHORT} events, {many} KiB for {long}"
+        );
+        println!("{command:?}: {few} KiB for {SHORT} events, {many} KiB for {long}");
+    }
+    println!("test memory_does_not_follow_the_length_of_the_log ... ok");
+    for events in [SHORT, long] {
+        fs::remove_file(log(events)).expect("the log can be removed");
+    }
+}
+
+fn is_child() -> bool {
+    std::env::args().nth(1).as_deref() == Some("child")
+}
+
+fn log(events: u64) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("stream-{}-{events}.jay", std::process::id()))
+}
+
+/// The greatest resident memory of a command on a log of so many events, in
+/// KiB. The log is made the first time.
+fn peak_memory(command: &[&str], events: u64) -> u64 {
+    let log = log(events);
+    if !log.exists() {
+        let status = Command::new(std::env::current_exe().expect("a test knows its own path"))
+            .args(["child", &events.to_string()])
+            .env("SCRUBJAY_LOG", &log)
+            .env("SCRUBJAY_LOG_LIMIT", "8G")
+            .status()
+            .expect("the child starts");
+        assert!(status.success(), "the child ends well");
+    }
+    let mut reader = Command::new(cli::binary());
+    reader.args(command).arg(&log).stdout(Stdio::null());
+    let (status, peak) = memory::peak_of(&mut reader).expect("the command line starts");
+    assert!(status.success(), "{command:?} {}", log.display());
+    peak
+}
+
+fn work(events: u64) {
+    let kept: Vec<Vec<u8>> = {
+        let _scope = KEPT.enter();
+        (0..KEPT_COUNT).map(|index| vec![0; 16 + index % 100]).collect()
+    };
+    let _scope = PASSING.enter();
+    for index in 0..(events - KEPT_COUNT as u64) / 2 {
+        drop(black_box(vec![0_u8; 16 + index as usize % 100]));
+    }
+    black_box(kept);
+}
