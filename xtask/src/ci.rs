@@ -71,8 +71,8 @@ fn benches_as_tests() -> Result<Outcome> {
 
 fn documentation() -> Result<Outcome> {
     let mut command = workspace::cargo(&["doc", "--workspace", "--no-deps"])?;
-    workspace::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
-    Ok(Outcome::Done)
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    without_a_warning(&mut command)
 }
 
 /// Packs and builds what will be published. Cargo lets the packages find each
@@ -83,14 +83,23 @@ fn package() -> Result<Outcome> {
     for package in NOT_PUBLISHED {
         arguments.extend(["--exclude", package]);
     }
-    let mut command = workspace::cargo(&arguments)?;
-    println!("$ {}", workspace::shown(&command));
-    let output = command.output().context("cargo package")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    print!("{said}");
-    workspace::check(&command, output.status)?;
-    if said.contains("warning:") {
-        bail!("cargo package warned");
+    without_a_warning(&mut workspace::cargo(&arguments)?)
+}
+
+/// Runs a command whose own warnings, cargo's, no flag turns into errors.
+fn without_a_warning(command: &mut Command) -> Result<Outcome> {
+    println!("$ {}", workspace::shown(command));
+    let mut child = command.stderr(Stdio::piped()).spawn().context("cargo")?;
+    let said = child.stderr.take().context("cargo has no standard error")?;
+    let mut warned = false;
+    for line in BufReader::new(said).lines() {
+        let line = line.context("reading what cargo says")?;
+        warned |= line.starts_with("warning:");
+        println!("{line}");
+    }
+    workspace::check(command, child.wait()?)?;
+    if warned {
+        bail!("cargo warned");
     }
     Ok(Outcome::Done)
 }
