@@ -6,6 +6,7 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::sync::Mutex;
 use std::thread;
 
+use crate::inner;
 use crate::random::Random;
 use crate::tags;
 use crate::watch::TAG_COUNT;
@@ -19,8 +20,9 @@ pub struct Churn {
     pub threads: usize,
     /// How many steps each.
     pub steps: usize,
-    /// Whether every tag is used, or only what is active.
-    pub tagged: bool,
+    /// Of so many requests the inner allocator refuses one, where it can be
+    /// told to; 0 for none.
+    pub refused_one_in: u64,
 }
 
 /// A size that no allocator has.
@@ -119,7 +121,12 @@ impl Churn {
         } else {
             thread::scope(|scope| {
                 let workers: Vec<_> = (0..self.threads)
-                    .map(|number| scope.spawn({ let boxes = &mailboxes; move || self.work(number, boxes) }))
+                    .map(|number| {
+                        scope.spawn({
+                            let boxes = &mailboxes;
+                            move || self.work(number, boxes)
+                        })
+                    })
                     .collect();
                 for worker in workers {
                     left.extend(worker.join().expect("a worker does not panic"));
@@ -136,20 +143,23 @@ impl Churn {
         let mut random = Random::new(self.seed ^ (number as u64) << 32);
         let mut held: Vec<Block> = Vec::new();
         for _ in 0..self.steps {
-            let tag = if self.tagged { random.below(TAG_COUNT) } else { 0 };
-            let _scope = self.tagged.then(|| tags::enter(tag));
+            let _scope = tags::enter(random.below(TAG_COUNT));
             match random.below(100) {
                 _ if held.len() > HELD_MAX => drop(held.swap_remove(random.below(HELD_MAX))),
                 0..40 => {
                     let layout = Layout::from_size_align(size(&mut random), alignment(&mut random));
                     let mark = random.next_word() as u8;
                     let zeroed = random.one_in(4);
-                    held.extend(Block::new(layout.expect("a small layout"), zeroed, mark));
+                    let layout = layout.expect("a small layout");
+                    let block = inner::refusing_one_in(self.refused_one_in, || {
+                        Block::new(layout, zeroed, mark)
+                    });
+                    held.extend(block);
                 }
                 40..60 if !held.is_empty() => {
                     let block = random.below(held.len());
                     let size = if random.one_in(50) { TOO_MUCH } else { size(&mut random) };
-                    held[block].resize(size);
+                    inner::refusing_one_in(self.refused_one_in, || held[block].resize(size));
                 }
                 60..85 if !held.is_empty() => drop(held.swap_remove(random.below(held.len()))),
                 85..92 if !held.is_empty() => {

@@ -3,29 +3,34 @@
 #![expect(unsafe_code, reason = "an allocator's methods are unsafe by their trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::random::Random;
 
 /// Refuses when told to, moves at every realloc, and refuses to shrink.
 pub struct Unhelpful;
 
-/// Of so many allocations one is refused, at random; 0 for none.
-static REFUSED_ONE_IN: AtomicU64 = AtomicU64::new(0);
-static DRAWN: AtomicU64 = AtomicU64::new(1);
+thread_local! {
+    /// Of so many allocations one is refused, at random; 0 for none.
+    static REFUSED_ONE_IN: Cell<u64> = const { Cell::new(0) };
+    static DRAWN: Cell<u64> = const { Cell::new(0) };
+}
 
-/// Has one allocation in `count` refused from now on; 0 for none.
-pub fn refuse_one_in(count: u64) {
-    REFUSED_ONE_IN.store(count, Relaxed);
+/// Has one allocation in `count` refused while `then` runs, on this thread.
+pub fn refusing_one_in<T>(count: u64, then: impl FnOnce() -> T) -> T {
+    let before = REFUSED_ONE_IN.replace(count);
+    let answer = then();
+    REFUSED_ONE_IN.set(before);
+    answer
 }
 
 fn refuses() -> bool {
-    let one_in = REFUSED_ONE_IN.load(Relaxed);
+    let one_in = REFUSED_ONE_IN.get();
     if one_in == 0 {
         return false;
     }
-    let number = DRAWN.fetch_add(1, Relaxed);
+    let number = DRAWN.replace(DRAWN.get() + 1);
     Random::new(number).next_word().is_multiple_of(one_in)
 }
 

@@ -1,13 +1,16 @@
 //! What the tests share.
 
+pub mod agreement;
 pub mod attack;
 pub mod child;
 pub mod churn;
+pub mod cli;
 pub mod figures;
 pub mod folder;
 pub mod harness;
 pub mod inner;
 pub mod log;
+pub mod memory;
 pub mod random;
 pub mod tags;
 pub mod watch;

@@ -12,7 +12,7 @@ use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
     ChunkHeader, ChunkKind, Event, EventKind, FileHeader, TAGS_PER_GROUP, TagDeclaration, event,
-    header, process, tag, thread,
+    process, tag, thread,
 };
 
 use crate::attack::Block;
@@ -132,7 +132,11 @@ impl Log {
         }
     }
 
-    fn records<'a>(&self, bytes: &'a [u8], size: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    fn records<'a>(
+        &self,
+        bytes: &'a [u8],
+        size: usize,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let count = records_per_chunk(self.header.chunk_size, size);
         bytes[chunk::HEADER_SIZE..].chunks_exact(size).take(count)
     }
@@ -206,7 +210,11 @@ impl Log {
             let told = journal.get(key).copied().unwrap_or_default();
             let sum = told + Figures::dropped(&cell) + Figures::of_cell(&base).of_events();
             let dropped_before = Figures::dropped(&base);
-            assert_eq!(dropped_before, Figures::default(), "{key:?}: dropped before there was a log");
+            assert_eq!(
+                dropped_before,
+                Figures::default(),
+                "{key:?}: dropped before there was a log"
+            );
             assert_eq!(sum, Figures::of_cell(&cell).of_events(), "slot and tag {key:?}");
         }
         for (slot, thread) in &self.threads {
@@ -242,12 +250,8 @@ impl Log {
     pub fn check_evidence(&self) {
         for &tag in self.tags.keys() {
             let cell = self.cell(tag);
-            let evidence = [
-                cell::WIPED_BYTES,
-                cell::RETURNED_BYTES,
-                cell::CARRIED_BYTES,
-                cell::UNWIPED_BYTES,
-            ];
+            let evidence =
+                [cell::WIPED_BYTES, cell::RETURNED_BYTES, cell::CARRIED_BYTES, cell::UNWIPED_BYTES];
             let evidence: u64 = evidence.iter().map(|&word| cell[word]).sum();
             assert_eq!(evidence, cell[cell::FREED_BYTES], "evidence for tag {tag}");
         }

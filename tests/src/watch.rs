@@ -44,7 +44,10 @@ pub(crate) fn set_tag(tag: u32) -> u32 {
 }
 
 fn locked<T>(then: impl FnOnce() -> T) -> T {
-    while LOCK.compare_exchange_weak(false, true, std::sync::atomic::Ordering::Acquire, Relaxed).is_err() {
+    while LOCK
+        .compare_exchange_weak(false, true, std::sync::atomic::Ordering::Acquire, Relaxed)
+        .is_err()
+    {
         std::thread::yield_now();
     }
     let answer = then();

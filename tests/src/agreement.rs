@@ -1,0 +1,91 @@
+//! Ledger, journal and naive books hold the same figures.
+
+use std::path::Path;
+
+use scrubjay_log_format::{Mode, cell};
+
+use crate::attack::Block;
+use crate::churn::Churn;
+use crate::folder::Folder;
+use crate::log::Log;
+use crate::watch::{self, Books, TAG_COUNT};
+use crate::{child::Child, figures::Figures, tags};
+
+/// Checks a log against the books, tag by tag and block by block.
+pub fn check(log: &Log, books: &Books) {
+    log.check();
+    for (number, figures) in books.tags.iter().enumerate() {
+        let known = log.tags.values().any(|tag| tag.name == tags::name(number));
+        let told = if known { log.ledger(tags::name(number)) } else { Figures::default() };
+        assert_eq!(told, *figures, "ledger against books: {}", tags::name(number));
+        check_wipes(log, number, known);
+    }
+    if log.header.mode != Mode::Journal {
+        return;
+    }
+    let mut told = log.live_blocks();
+    let mut written: Vec<Block> = (books.blocks.iter())
+        .map(|block| {
+            let number: usize = block.tag.parse().expect("a number");
+            Block { tag: tags::name(number).to_owned(), ..block.clone() }
+        })
+        .collect();
+    told.sort_by_key(|block| block.address);
+    written.sort_by_key(|block| block.address);
+    assert_eq!(told.len(), written.len(), "live blocks");
+    for (told, written) in told.iter().zip(&written) {
+        assert_eq!(told, written, "a live block");
+    }
+}
+
+/// Under the usual policy every released byte is wiped, but for the tag that
+/// declines.
+fn check_wipes(log: &Log, number: usize, known: bool) {
+    if known {
+        let words = log.cell(log.tag(tags::name(number)));
+        let spared = if tags::name(number).ends_with("unwiped") {
+            cell::WIPED_BYTES
+        } else {
+            cell::UNWIPED_BYTES
+        };
+        assert_eq!(words[spared], 0, "{}", tags::name(number));
+    }
+}
+
+/// Runs a churn in a child of this module, in a mode, and checks its log.
+pub fn of_churn(module: &str, mode: &str, churn: Churn) -> (Log, Books) {
+    let folder = Folder::new();
+    let log = folder.join("run.jay");
+    let finished = Child::of(module)
+        .log(&log)
+        .setting("SCRUBJAY_MODE", mode)
+        .argument(churn.seed.to_string())
+        .argument(churn.threads.to_string())
+        .argument(churn.steps.to_string())
+        .argument(churn.refused_one_in.to_string())
+        .succeed();
+    assert_eq!(finished.errors, "");
+    let (log, books) = (read(&log), Books::parse(&finished.output));
+    check(&log, &books);
+    (log, books)
+}
+
+fn read(path: &Path) -> Log {
+    let log = Log::read(path);
+    assert!(log.tags.len() <= TAG_COUNT);
+    log
+}
+
+/// The child of [`of_churn`]: leaves with what is live then.
+pub fn churn(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let churn = Churn {
+        seed: number(0),
+        threads: number(1) as usize,
+        steps: number(2) as usize,
+        refused_one_in: number(3),
+    };
+    let left = churn.run();
+    std::hint::black_box(&left);
+    watch::print_and_leave();
+}
