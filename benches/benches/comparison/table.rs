@@ -22,7 +22,7 @@ pub fn text(machine: &Machine, rounds: usize, all: &[Measured]) -> String {
     for measured in all {
         text += &times(measured, &taking_part);
     }
-    text += "\nMost resident memory, MiB:\n\n";
+    text += "\nMost resident memory, MiB (a journal's is pages of its file):\n\n";
     text += &row(&["profile", "workload", "threads"], &taking_part, "System", "", name);
     text += &rule(taking_part.len() + 3);
     for measured in all {
