@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use scrubjay_tests::attack::Block;
 use serde_json::Value;
 
@@ -56,15 +56,18 @@ impl Tracker {
     }
 }
 
+/// Reads the list of blocks; one that lacks something is no list.
 fn parse(answer: &str) -> Result<Vec<Block>> {
     let answer: Value = serde_json::from_str(answer)?;
+    ensure!(answer["damage_count"] == 0, "the log is damaged");
     let blocks = answer["blocks"].as_array().context("no \"blocks\" in the answer")?;
     blocks
         .iter()
         .map(|block| {
+            let address = block["address"].as_str().and_then(|text| text.strip_prefix("0x"));
             Ok(Block {
-                address: block["address"].as_u64().context("a block without its address")?,
-                size: block["size"].as_u64().context("a block without its size")?,
+                address: u64::from_str_radix(address.context("a block without its address")?, 16)?,
+                size: block["size_bytes"].as_u64().context("a block without its size")?,
                 tag: block["tag"].as_str().context("a block without its tag")?.to_owned(),
             })
         })
@@ -77,9 +80,14 @@ mod tests {
 
     #[test]
     fn blocks_are_read_from_the_answer() {
-        let blocks = parse(r#"{"blocks": [{"address": 64, "size": 8, "tag": "a/b"}]}"#).unwrap();
-        assert_eq!(blocks, [Block { address: 64, size: 8, tag: "a/b".into() }]);
-        assert!(parse(r#"{"blocks": [{"address": 64, "size": 8}]}"#).is_err());
+        let block = r#"{"address": "0x40", "size_bytes": 8, "tag": "a/b"}"#;
+        let answer = |damage: u32, block: &str| {
+            parse(&format!(r#"{{"damage_count": {damage}, "blocks": [{block}]}}"#))
+        };
+        let expected = Block { address: 64, size: 8, tag: "a/b".into() };
+        assert_eq!(answer(0, block).unwrap(), [expected]);
+        assert!(answer(1, block).is_err());
+        assert!(answer(0, r#"{"address": "0x40", "size_bytes": 8}"#).is_err());
         assert!(parse("{}").is_err());
     }
 }

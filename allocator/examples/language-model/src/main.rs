@@ -49,7 +49,7 @@ use crate::tokenizer::Text;
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
 
-const CORPUS_LINES: usize = 4000;
+const CORPUS_LINES: usize = 2000;
 const VOCABULARY: usize = 640;
 /// Batches over which two precisions are compared.
 const COMPARED_BATCHES: usize = 4;
