@@ -5,18 +5,21 @@
 //! little.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scrubjay::{Scrubjay, Tag};
 use scrubjay_log_format::EventKind;
 use scrubjay_tests::cli;
-use scrubjay_tests::journal::Journal;
+use scrubjay_tests::folder::Folder;
+use scrubjay_tests::harness;
+use scrubjay_tests::log::Log;
+use scrubjay_tests::random::Random;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -36,17 +39,16 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some("child") {
         work();
     }
-    let soak = std::env::var_os("SCRUBJAY_SOAK").is_some();
-    let wanted = if soak { 200 } else { 20 };
-    let mut random =
-        Random(Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()));
+    let wanted = harness::count(20, 200);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let mut random = Random::new(now.as_nanos() as u64);
     let mut counted = 0;
     let mut rounds = 0;
     while counted < wanted {
         rounds += 1;
         assert!(rounds <= 20 * wanted, "{counted} of {rounds} rounds hit an event in flight");
-        let delay = Duration::from_micros(random.below(60_000));
-        counted += u32::from(round(delay));
+        let delay = Duration::from_micros(random.below(60_000) as u64);
+        counted += usize::from(round(delay));
     }
     println!(
         "test a_log_survives_sigkill ... ok ({counted} rounds of {rounds} hit an event in flight)"
@@ -55,8 +57,7 @@ fn main() {
 
 /// Kills a child after a delay. Answers whether an event was in flight.
 fn round(delay: Duration) -> bool {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kill");
-    fs::create_dir_all(&folder).expect("a folder for logs");
+    let folder = Folder::new();
     let mut child = start(&folder);
     let log = folder.join(format!("{}.jay", child.id()));
     let mut pipe = child.stdout.take().expect("stdout is piped");
@@ -80,21 +81,21 @@ fn round(delay: Duration) -> bool {
         String::from_utf8_lossy(&verified.stdout),
         String::from_utf8_lossy(&verified.stderr),
     );
-    let journal = Journal::read(&log).expect("what verifies can be read");
+    let read = Log::read(&log);
     for (worker, count) in acknowledged {
         let name = WORKERS[usize::from(worker)].name();
-        let found = allocations(&journal, name);
+        let found = allocations(&read, name);
         assert!(found >= count, "{name}: {count} acknowledged, {found} in the journal");
     }
-    fs::remove_file(&log).expect("the log can be removed");
-    journal.in_flight > 0
+    // The orphan slot's word is not of this kind.
+    read.threads.iter().any(|(&slot, thread)| slot != 0 && thread.in_flight())
 }
 
 /// How many blocks of a tag were allocated, reallocs aside.
-fn allocations(journal: &Journal, name: &str) -> u64 {
-    let site = journal.tags.iter().find(|(_, tag)| *tag == name).map(|(&index, _)| index);
+fn allocations(log: &Log, name: &str) -> u64 {
     let first = [EventKind::Alloc, EventKind::AllocZeroed];
-    let own = journal.events().filter(|event| Some(event.site) == site);
+    let site = log.tag(name);
+    let own = log.events.iter().map(|record| record.event).filter(|event| event.site == site);
     own.filter(|event| first.contains(&event.kind)).count() as u64
 }
 
@@ -129,25 +130,26 @@ fn work() -> ! {
 }
 
 fn work_as(worker: u8, mut pipe: File) -> ! {
-    let mut random = Random(u64::from(worker) + 1);
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
+    let mut random = Random::new(seed);
     let mut kept: Vec<Vec<u8>> = Vec::with_capacity(256);
     let mut count: u64 = 0;
     let _scope = WORKERS[usize::from(worker)].enter();
     loop {
         for _ in 0..BATCH {
-            kept.push(black_box(vec![worker; 1 + random.below(2_000) as usize]));
+            kept.push(black_box(vec![worker; 1 + random.below(2_000)]));
             count += 1;
             if kept.len() > 200 {
-                let mut given = kept.swap_remove(random.below(200) as usize);
-                if random.below(4) == 0 {
+                let mut given = kept.swap_remove(random.below(200));
+                if random.one_in(4) {
                     given.push(worker);
                 }
                 drop(black_box(given));
             }
-            if random.below(8) == 0 {
+            if random.one_in(8) {
                 let mut handed_on = HANDED_ON.lock().expect("nobody panics");
                 if handed_on.len() > 100 {
-                    drop(handed_on.swap_remove(random.below(100) as usize));
+                    drop(handed_on.swap_remove(random.below(100)));
                 } else if let Some(block) = kept.pop() {
                     handed_on.push(block);
                 }
@@ -156,18 +158,5 @@ fn work_as(worker: u8, mut pipe: File) -> ! {
         let mut acknowledgement = [worker; ACKNOWLEDGEMENT_SIZE];
         acknowledgement[1..].copy_from_slice(&count.to_le_bytes());
         pipe.write_all(&acknowledgement).expect("the parent reads");
-    }
-}
-
-/// Marsaglia's xorshift64 (Journal of Statistical Software 8, 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = (self.0 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
     }
 }

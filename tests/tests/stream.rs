@@ -1,12 +1,12 @@
 //! Reading a log takes memory by what is live, not by how long the log is.
 
-use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use scrubjay::{Scrubjay, Tag};
-use scrubjay_tests::{cli, memory};
+use scrubjay_tests::folder::Folder;
+use scrubjay_tests::{cli, harness, memory};
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -23,10 +23,10 @@ fn main() {
         work(events.parse().expect("a number"));
         return;
     }
-    let soak = std::env::var_os("SCRUBJAY_SOAK").is_some();
-    let long = if soak { 100_000_000 } else { 5_000_000 };
+    let long = harness::count(5_000_000, 100_000_000) as u64;
+    let folder = Folder::new();
     for command in [&["summary"][..], &["log", "verify"], &["leaks"]] {
-        let [few, many] = [SHORT, long].map(|events| peak_memory(command, events));
+        let [few, many] = [SHORT, long].map(|events| peak_memory(&folder, command, events));
         assert!(
             many <= few + few / 10,
             "{command:?}: {few} KiB for {SHORT} events, {many} KiB for {long}"
@@ -34,24 +34,16 @@ fn main() {
         println!("{command:?}: {few} KiB for {SHORT} events, {many} KiB for {long}");
     }
     println!("test memory_does_not_follow_the_length_of_the_log ... ok");
-    for events in [SHORT, long] {
-        fs::remove_file(log(events)).expect("the log can be removed");
-    }
 }
 
 fn is_child() -> bool {
     std::env::args().nth(1).as_deref() == Some("child")
 }
 
-fn log(events: u64) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("stream-{}-{events}.jay", std::process::id()))
-}
-
 /// The greatest resident memory of a command on a log of so many events, in
 /// KiB. The log is made the first time.
-fn peak_memory(command: &[&str], events: u64) -> u64 {
-    let log = log(events);
+fn peak_memory(folder: &Path, command: &[&str], events: u64) -> u64 {
+    let log = folder.join(format!("{events}.jay"));
     if !log.exists() {
         let status = Command::new(std::env::current_exe().expect("a test knows its own path"))
             .args(["child", &events.to_string()])

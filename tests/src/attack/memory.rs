@@ -81,8 +81,9 @@ impl Memory {
         for thread in fs::read_dir(format!("{proc}/task"))? {
             let thread = thread?.path();
             // The next to last word is the stack pointer, where the thread waits
-            // in the kernel; one that runs has no such words.
-            let call = fs::read_to_string(thread.join("syscall"))?;
+            // in the kernel. Without it a stack is known only by not being a
+            // block's memory.
+            let call = fs::read_to_string(thread.join("syscall")).unwrap_or_default();
             let pointer = call.split_whitespace().nth_back(1);
             let pointer = pointer.and_then(|word| word.strip_prefix("0x"));
             let pointer = pointer.and_then(|word| u64::from_str_radix(word, 16).ok());
@@ -90,7 +91,7 @@ impl Memory {
                 pointer.is_some_and(|at| (mapping.start..mapping.end).contains(&at))
             };
             if let Some(mapping) = mappings.iter_mut().find(holds) {
-                let name = fs::read_to_string(thread.join("comm"))?;
+                let name = fs::read_to_string(thread.join("comm")).unwrap_or_default();
                 mapping.stack_of = Some(name.trim().to_owned());
             }
         }
