@@ -1,0 +1,20 @@
+//! From the bytes of a log to answers. Each module uses only those above it
+//! in this list.
+
+pub mod damage;
+pub mod file;
+
+pub mod clock;
+
+pub mod frames;
+pub mod ledger;
+
+pub mod journal;
+pub mod live;
+
+pub mod peak;
+pub mod run;
+
+pub mod findings;
+pub mod slot_journal;
+pub mod verify;

@@ -1,0 +1,190 @@
+//! `scrubjay leaks`: what was live at the end, or at a moment. Whether it is a
+//! leak is for the reader to judge.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use scrubjay_log_format::process;
+use serde::Serialize;
+
+use super::peak::{frame_rows, moment_rows};
+use super::rows::{BlockArguments, BlockRows, LevelRow, level_table, live_rows, sort_levels};
+use crate::analysis::clock::Clock;
+use crate::analysis::damage::Damages;
+use crate::analysis::file::LogFile;
+use crate::analysis::ledger::Ledger;
+use crate::analysis::peak::{self, Coverage, Moment, Until};
+use crate::analysis::run::{End, last_ticks};
+use crate::error::Error;
+use crate::session::Session;
+use crate::text;
+
+/// What is asked.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The log
+    #[arg(value_name = "LOG")]
+    path: PathBuf,
+    /// Only this tag
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    /// What was live so many seconds after the start, instead of at the end
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    at: Option<f64>,
+    #[command(flatten)]
+    blocks: BlockArguments,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
+        _ => Err("not a number of seconds".into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Live {
+    /// The tag asked for; null for all.
+    tag: Option<String>,
+    /// Null for the end.
+    at_ns: Option<u64>,
+    end: End,
+    /// "ledger", "journal" or "frame".
+    source: &'static str,
+    live_bytes: i64,
+    live_blocks: Option<i64>,
+    tags: Vec<LevelRow>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    blocks: Option<BlockRows>,
+}
+
+/// Answers; the exit code.
+pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
+    let file = session.open(&arguments.path)?;
+    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let index = arguments.tag.as_deref().map(|name| ledger.find(name)).transpose()?;
+    let clock = Clock::new(&file);
+    let at = match arguments.at {
+        None => None,
+        Some(seconds) => Some(clock.ticks(seconds).ok_or_else(|| {
+            let why = "the process died before the clock was measured, so --at is unknown";
+            Error::Usage(why.into())
+        })?),
+    };
+    let mut damages = ledger.damages.clone();
+    let moment = journal_moment(&file, &ledger, at, arguments, &mut session, &mut damages)?;
+
+    let (source, mut tags) = match (at, &moment) {
+        // At the end the ledger knows, whatever the journal lacks.
+        (None, _) => ("ledger", live_rows(&ledger)),
+        (Some(_), Some(moment)) => ("journal", moment_rows(&ledger, &moment.levels)),
+        (Some(ticks), None) => {
+            let frame = ledger.frames.at(&file.header, ticks);
+            ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(&ledger, &frame)))
+        }
+    };
+    if let Some(name) = &arguments.tag {
+        tags.retain(|row| row.tag == *name);
+    }
+    sort_levels(&mut tags);
+    let blocks = moment.filter(|_| arguments.blocks.blocks).map(|moment| {
+        let now = at.unwrap_or_else(|| last_ticks(&file, &ledger).max(moment.ticks));
+        BlockRows::new(moment.blocks, now, index, arguments.blocks, &ledger, &clock)
+    });
+    let answer = Live {
+        tag: arguments.tag.clone(),
+        at_ns: at.and_then(|ticks| clock.ns(ticks)),
+        end: End::of(&file),
+        source,
+        live_bytes: tags.iter().map(|row| row.bytes).sum(),
+        live_blocks: tags.iter().map(|row| row.blocks).sum(),
+        tags,
+        blocks,
+    };
+    if session.is_json() {
+        session.json("leaks", &file, &answer, &damages)?;
+    } else {
+        answer.write(&mut session)?;
+    }
+    session.report(&file, &damages);
+    session.end()
+}
+
+/// The moment by the journal, where it is asked for and can tell.
+fn journal_moment(
+    file: &LogFile,
+    ledger: &Ledger,
+    at: Option<u64>,
+    arguments: &Arguments,
+    session: &mut Session<'_>,
+    damages: &mut Damages,
+) -> Result<Option<Moment>, Error> {
+    let with_blocks = arguments.blocks.blocks;
+    let coverage = peak::coverage(file, ledger);
+    if coverage == Coverage::None {
+        if with_blocks {
+            let message = "--blocks needs a journal; this log has none (mode journal writes one)";
+            return Err(Error::Usage(message.into()));
+        }
+        return Ok(None);
+    }
+    if !with_blocks && at.is_none() {
+        return Ok(None);
+    }
+    let journal_end = file.process[process::JOURNAL_END_TICKS];
+    let ends_before = journal_end > 0 && at.is_none_or(|at| at > journal_end);
+    if let Coverage::Dropped(count) = coverage
+        && (ends_before || journal_end == 0)
+    {
+        if !with_blocks {
+            return Ok(None);
+        }
+        let events = text::plural(count, "event");
+        session.say(&format!("the journal dropped {events}: the list of blocks is not whole"));
+    }
+    let progress = session.progress("replaying", file);
+    let until = at.map_or(Until::End, Until::Ticks);
+    let moment = peak::moment(file, ledger, until, with_blocks, &progress)?;
+    damages.merge(moment.damages.clone());
+    if with_blocks && ledger.has_older_blocks(file) {
+        session.say("blocks of before the log are in the figures, but not in the list of blocks");
+    }
+    Ok(Some(moment))
+}
+
+impl Live {
+    fn write(&self, session: &mut Session<'_>) -> Result<(), Error> {
+        let is_narrow = session.is_narrow();
+        let out = &mut session.out;
+        let what = self.tag.as_ref().map_or_else(String::new, |tag| format!(" of {tag}"));
+        let when = match (self.at_ns, self.end) {
+            (Some(ns), _) => format!("at {}", text::time(ns)),
+            (None, End::Running) => "now (it still runs)".into(),
+            (None, End::Dumped) => "when it was dumped".into(),
+            (None, End::Killed) => "when it was killed".into(),
+            (None, _) => "at the end".into(),
+        };
+        let source = match self.source {
+            "ledger" => "from the ledger",
+            "journal" => "from the journal",
+            _ => "from the last frame before",
+        };
+        writeln!(out, "{}", text::heading(&format!("Live{what} {when}, {source}")))?;
+        let blocks = self.live_blocks.map_or_else(String::new, |blocks| {
+            format!(" in {}", text::plural(blocks.max(0) as u64, "block"))
+        });
+        if self.tags.is_empty() {
+            writeln!(out, "  nothing")?;
+        } else {
+            writeln!(out, "  {}{blocks}\n", text::signed_size(self.live_bytes))?;
+            write!(out, "{}", level_table(&self.tags, is_narrow))?;
+        }
+        if let Some(blocks) = &self.blocks {
+            let title = format!("{}, from the journal", text::plural(blocks.block_count, "block"));
+            writeln!(out, "\n{}", text::heading(&title))?;
+            blocks.write(out, is_narrow)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Upkeep of the log file.
+
+mod dump;
+mod info;
+mod verify;
+
+use clap::Subcommand;
+
+use super::Log;
+use crate::error::Error;
+use crate::session::Session;
+
+/// The commands under `log`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What the file is made of
+    Info(Log),
+    /// Whether the file is sound: structure, checksums, journal against ledger
+    Verify(Log),
+    /// Every record, one a line
+    Dump(dump::Arguments),
+}
+
+impl Command {
+    /// Answers; the exit code.
+    pub fn run(&self, session: Session<'_>) -> Result<u8, Error> {
+        match self {
+            Self::Info(log) => info::run(log, session),
+            Self::Verify(log) => verify::run(log, session),
+            Self::Dump(arguments) => dump::run(arguments, session),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: questions are top-level commands, upkeep of the file
+//! stands under `log`.
+
+mod leaks;
+mod log;
+mod peak;
+mod rows;
+mod summary;
+mod tags;
+mod timeline;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::session::{Session, Shared};
+
+/// Who held the memory, when, and whether the secrets are gone: reads the logs
+/// of the scrubjay allocator.
+///
+/// Exit codes: 0 fine, also for a log that a kill cut short; 1 findings: part
+/// of the log cannot be read, or does not add up; 2 usage; 3 a file cannot be
+/// read or written.
+#[derive(Debug, Parser)]
+#[command(name = "scrubjay", version, about, max_term_width = 80)]
+pub struct Cli {
+    /// What is asked.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How it is answered.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What ran, how it ended, where its memory went, what was wiped
+    Summary(Log),
+    /// Every tag with its totals, added up along the levels of its name
+    Tags(Log),
+    /// When the most was live, and what of
+    Peak(peak::Arguments),
+    /// Live bytes of each tag over time, drawn
+    Timeline(timeline::Arguments),
+    /// What was live at the end, or at a moment, by tag or block by block
+    Leaks(leaks::Arguments),
+    /// The log file itself: what is in it, whether it is sound
+    #[command(subcommand)]
+    Log(log::Command),
+}
+
+/// The log that a command reads.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// The log
+    #[arg(value_name = "LOG")]
+    path: PathBuf,
+}
+
+impl Command {
+    /// Answers; the exit code.
+    ///
+    /// # Errors
+    /// What keeps it from answering.
+    pub fn run(&self, session: Session<'_>) -> Result<u8, Error> {
+        match self {
+            Self::Summary(log) => summary::run(log, session),
+            Self::Tags(log) => tags::run(log, session),
+            Self::Peak(arguments) => peak::run(arguments, session),
+            Self::Timeline(arguments) => timeline::run(arguments, session),
+            Self::Leaks(arguments) => leaks::run(arguments, session),
+            Self::Log(command) => command.run(session),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! `scrubjay summary`: what ran, how it ended, where its memory went, what
+//! was wiped, and what is missing.
+
+use std::io::Write;
+
+use scrubjay_log_format::process;
+use serde::Serialize;
+
+use super::Log;
+use super::rows::{LevelRow, TagRow, Totals, level_table, sort_levels, tag_rows};
+use crate::analysis::clock::Clock;
+use crate::analysis::file::LogFile;
+use crate::analysis::ledger::Ledger;
+use crate::analysis::peak;
+use crate::analysis::run::{End, Run};
+use crate::error::Error;
+use crate::output::Output;
+use crate::session::Session;
+use crate::text;
+
+/// The tags that the text shows; JSON has all.
+const TAGS_SHOWN: usize = 20;
+
+#[derive(Serialize)]
+struct Summary {
+    run: Run,
+    totals: Totals,
+    peak: Peak,
+    tags: Vec<TagRow>,
+    losses: Losses,
+}
+
+#[derive(Serialize)]
+struct Peak {
+    bytes: u64,
+    at_ns: Option<u64>,
+    /// Within which the figure is right; 0 if it is exact.
+    bound_bytes: u64,
+    /// What a frame of that moment says; its sum is right within the bound
+    /// and the 1 % by which a peak must rise for a new frame.
+    tags: Vec<LevelRow>,
+}
+
+#[derive(Serialize)]
+struct Losses {
+    events_dropped: u64,
+    journal_end_reason: Option<&'static str>,
+    journal_end_at_ns: Option<u64>,
+    waits: u64,
+    waited_ns: Option<u64>,
+    threads_without_slot: u64,
+    cell_pages_refused: u64,
+    tags_refused: u64,
+    threads_not_yet_moved: u64,
+    damaged_blocks: u64,
+}
+
+/// Answers; the exit code.
+pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
+    let file = session.open(&log.path)?;
+    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let summary = Summary {
+        run: Run::new(&file, &ledger),
+        totals: Totals::new(&ledger.totals()),
+        peak: peak_of(&file, &ledger),
+        tags: tag_rows(&file, &ledger),
+        losses: Losses::new(&file, &ledger),
+    };
+    if session.is_json() {
+        session.json("summary", &file, &summary, &ledger.damages)?;
+    } else {
+        let is_narrow = session.is_narrow();
+        summary.write(&mut session.out, is_narrow)?;
+    }
+    session.report(&file, &ledger.damages);
+    session.end()
+}
+
+fn peak_of(file: &LogFile, ledger: &Ledger) -> Peak {
+    let clock = Clock::new(file);
+    let ticks = file.process[process::PEAK_TICKS];
+    let mut tags: Vec<LevelRow> = Vec::new();
+    if let Some(frame) = ledger.frames.peak(file) {
+        tags.extend(ledger.known().filter_map(|(index, _)| {
+            let bytes = frame.tag_bytes(index) as i64;
+            (bytes > 0).then(|| LevelRow { tag: ledger.name(index), bytes, blocks: None })
+        }));
+    }
+    sort_levels(&mut tags);
+    Peak {
+        bytes: ledger.peak_bytes(file),
+        at_ns: (ticks > 0).then(|| clock.ns(ticks)).flatten(),
+        bound_bytes: peak::process_bound(file),
+        tags,
+    }
+}
+
+impl Losses {
+    fn new(file: &LogFile, ledger: &Ledger) -> Self {
+        let words = &file.process;
+        let clock = Clock::new(file);
+        let end_ticks = words[process::JOURNAL_END_TICKS];
+        Self {
+            events_dropped: ledger.totals().dropped_events(),
+            journal_end_reason: match words[process::JOURNAL_END_REASON] {
+                0 => None,
+                process::JOURNAL_END_LIMIT => Some("limit"),
+                process::JOURNAL_END_NO_SPACE => Some("no-space"),
+                _ => Some("unknown"),
+            },
+            journal_end_at_ns: (end_ticks > 0).then(|| clock.ns(end_ticks)).flatten(),
+            waits: words[process::WAIT_COUNT],
+            waited_ns: clock.span_ns(words[process::WAIT_TICKS]),
+            threads_without_slot: words[process::THREAD_OVERFLOW_COUNT],
+            cell_pages_refused: words[process::CELL_OVERFLOW_COUNT],
+            tags_refused: words[process::TAG_OVERFLOW_COUNT],
+            threads_not_yet_moved: words[process::LAGGARD_COUNT],
+            damaged_blocks: words[process::CORRUPTION_COUNT],
+        }
+    }
+
+    fn sentences(&self, events_in_flight: u64) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.events_dropped > 0 {
+            let why = match self.journal_end_reason {
+                Some("limit") => ": the log reached its limit",
+                Some("no-space") => ": the file system had no more room",
+                _ => " for want of room",
+            };
+            let events = text::plural(self.events_dropped, "event");
+            lines.push(format!("{events} not in the journal{why}; the ledger has them"));
+        }
+        if let Some(ns) = self.journal_end_at_ns {
+            lines.push(format!("the journal ends at {}", text::time(ns)));
+        }
+        if self.waits > 0 {
+            let waited = text::moment(self.waited_ns);
+            lines.push(format!(
+                "threads waited {} for room in the journal, {waited} together",
+                if self.waits == 1 {
+                    "once".into()
+                } else {
+                    format!("{} times", text::count(self.waits))
+                }
+            ));
+        }
+        let counted = [
+            (self.threads_without_slot, "thread", "found no slot and counted together"),
+            (self.cell_pages_refused, "page", "of counters refused; counted together"),
+            (self.tags_refused, "tag", "too many; counted as untagged"),
+            (
+                self.threads_not_yet_moved,
+                "thread",
+                "counted in memory of before the log, as of then",
+            ),
+            (self.damaged_blocks, "block", "found damaged when freed"),
+            (events_in_flight, "event", "in flight at the last moment"),
+        ];
+        for (count, noun, what) in counted {
+            if count > 0 {
+                lines.push(format!("{} {what}", text::plural(count, noun)));
+            }
+        }
+        lines
+    }
+}
+
+impl Summary {
+    fn write(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        self.write_run(out)?;
+        self.write_totals(out)?;
+        self.write_peak(out, is_narrow)?;
+        self.write_tags(out, is_narrow)?;
+        self.write_wipes(out)?;
+        let losses = self.losses.sentences(self.run.events_in_flight);
+        writeln!(out, "\n{}", text::heading("Losses"))?;
+        if losses.is_empty() {
+            writeln!(out, "  none")?;
+        }
+        for line in losses {
+            writeln!(out, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    fn write_run(&self, out: &mut Output) -> Result<(), Error> {
+        let run = &self.run;
+        writeln!(
+            out,
+            "{}, process {} on {}",
+            text::heading(&run.program),
+            run.process_id,
+            run.host
+        )?;
+        let lasted = match (run.end, run.duration_ns) {
+            (_, None) => String::new(),
+            (End::Exited | End::Corruption, Some(ns)) => format!(", ran {}", text::time(ns)),
+            (_, Some(ns)) => format!(", ran at least {}", text::time(ns)),
+        };
+        writeln!(out, "  started {}{lasted}", run.started_utc)?;
+        writeln!(out, "  {}", run.end.sentence())?;
+        let threads = text::plural(run.threads, "thread");
+        let mut facts = format!("mode {}, wipe {}, {threads}", run.mode, run.wipe_policy);
+        if run.threads_at_once < run.threads {
+            facts += &format!(", {} at once", text::count(run.threads_at_once));
+        }
+        if run.mode == "journal" && run.events > 0 {
+            facts += &format!(", {}", text::plural(run.events, "event"));
+        }
+        writeln!(out, "  {facts}")?;
+        if run.is_late {
+            writeln!(out, "  The log began after the process; the ledger counts from its start.")?;
+        }
+        if run.is_forked {
+            let exactly = if run.is_approximate { ", approximately" } else { "" };
+            writeln!(out, "  A forked child: it began with its parent's live blocks{exactly}.")?;
+        }
+        Ok(())
+    }
+
+    fn write_totals(&self, out: &mut Output) -> Result<(), Error> {
+        let totals = &self.totals;
+        writeln!(out, "\n{}", text::heading("Totals"))?;
+        let mut line =
+            |name: &str, size: String, rest: String| writeln!(out, "  {name:<10} {size:>11}{rest}");
+        let blocks = |count| format!("  in {}", text::plural(count, "block"));
+        line("allocated", text::size(totals.allocated_bytes), blocks(totals.allocated_blocks))?;
+        line("freed", text::size(totals.freed_bytes), blocks(totals.freed_blocks))?;
+        if totals.inherited_bytes > 0 {
+            line("inherited", text::size(totals.inherited_bytes), blocks(totals.inherited_blocks))?;
+        }
+        let live_blocks = blocks(totals.live_blocks.max(0) as u64);
+        line("live", text::signed_size(totals.live_bytes), live_blocks)?;
+        if totals.realloc_in_place + totals.realloc_moved > 0 {
+            let reallocs = totals.realloc_in_place.saturating_add(totals.realloc_moved);
+            let rest = format!(
+                "  {} in place, {} moved, {} copied",
+                text::count(totals.realloc_in_place),
+                text::count(totals.realloc_moved),
+                text::size(totals.copied_bytes)
+            );
+            line("reallocs", text::count(reallocs), rest)?;
+        }
+        if totals.failed_count > 0 {
+            let rest = format!("  asked for {}", text::size(totals.failed_bytes));
+            line("failed", text::count(totals.failed_count), rest)?;
+        }
+        Ok(())
+    }
+
+    fn write_peak(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        let peak = &self.peak;
+        let right = match peak.bound_bytes {
+            0 => "exact".into(),
+            bound => format!("within {}", text::size(bound)),
+        };
+        let at = text::moment(peak.at_ns);
+        let heading = text::heading("Peak");
+        writeln!(out, "\n{heading}\n  {} at {at}, {right}", text::size(peak.bytes))?;
+        if !peak.tags.is_empty() {
+            write!(out, "{}", level_table(&peak.tags[..peak.tags.len().min(8)], is_narrow))?;
+        }
+        if peak.tags.len() > 8 {
+            writeln!(out, "  and {} more tags", peak.tags.len() - 8)?;
+        }
+        Ok(())
+    }
+
+    fn write_tags(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        writeln!(out, "\n{}", text::heading("Tags, by peak"))?;
+        let titles = ["tag", "live", "blocks", "peak", "allocated", "blocks"];
+        let mut table = text::Table::new(&titles, is_narrow);
+        for row in self.tags.iter().take(TAGS_SHOWN) {
+            table.row([
+                row.tag.clone(),
+                text::signed_size(row.totals.live_bytes),
+                text::signed_count(row.totals.live_blocks),
+                text::size(row.peak_bytes),
+                text::size(row.totals.allocated_bytes),
+                text::count(row.totals.allocated_blocks),
+            ]);
+        }
+        write!(out, "{table}")?;
+        if self.tags.len() > TAGS_SHOWN {
+            writeln!(out, "  and {} more: scrubjay tags", self.tags.len() - TAGS_SHOWN)?;
+        }
+        Ok(())
+    }
+
+    /// Where every allocated byte went.
+    fn write_wipes(&self, out: &mut Output) -> Result<(), Error> {
+        let totals = &self.totals;
+        writeln!(out, "\n{}", text::heading("Wipe evidence, in bytes"))?;
+        let born = totals.allocated_bytes.wrapping_add(totals.inherited_bytes);
+        let parts = [
+            ("  live", totals.live_bytes, ""),
+            ("+ wiped", totals.wiped_bytes as i64, "overwritten before release"),
+            ("+ returned", totals.returned_bytes as i64, "whole pages, blanked by the kernel"),
+            ("+ carried", totals.carried_bytes as i64, "stayed in use through a realloc"),
+            ("+ unwiped", totals.unwiped_bytes as i64, "as policy or tag said"),
+            ("+ in flight", totals.in_flight_bytes, "freed, not yet wiped at the last moment"),
+        ];
+        let mut sum = 0i64;
+        for (name, bytes, what) in parts {
+            sum = sum.wrapping_add(bytes);
+            let line = format!("  {name:<12} {:>19}  {what}", text::signed_count(bytes));
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        let equal = if sum as u64 == born { "" } else { "  does not add up" };
+        writeln!(out, "  = {:<10} {:>19}{equal}", "allocated", text::count(born))?;
+        let left: Vec<&TagRow> =
+            self.tags.iter().filter(|row| row.class == "secret" && !row.is_clean()).collect();
+        let secrets = self.tags.iter().filter(|row| row.class == "secret").count();
+        if secrets > 0 && left.is_empty() {
+            writeln!(out, "  Nothing of a secret tag is live or was released unwiped.")?;
+        }
+        for row in left {
+            writeln!(
+                out,
+                "  secret {}: {} live, {} released unwiped",
+                row.tag,
+                text::signed_size(row.totals.live_bytes),
+                text::size(row.totals.unwiped_bytes)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl TagRow {
+    fn is_clean(&self) -> bool {
+        let totals = &self.totals;
+        totals.live_bytes == 0 && totals.unwiped_bytes == 0 && totals.in_flight_bytes == 0
+    }
+}
