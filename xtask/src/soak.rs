@@ -37,10 +37,8 @@ fn tests(arguments: &[&str]) -> Result<Outcome> {
 /// The format's own tests under Miri. The allocator itself needs system calls
 /// that Miri has not.
 fn miri() -> Result<Outcome> {
-    if !tools::miri() {
-        return Ok(Outcome::Skipped(
-            "needs `rustup toolchain install nightly --component miri`".to_owned(),
-        ));
+    if let Err(why) = tools::miri() {
+        return Ok(Outcome::Skipped(why));
     }
     let mut command = workspace::command("cargo", &["+nightly", "miri", "test"])?;
     workspace::run(command.args(["-p", "scrubjay-log-format"]))?;

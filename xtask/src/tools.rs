@@ -41,9 +41,20 @@ pub fn rust_components() -> Result<()> {
     Ok(())
 }
 
-/// Whether there is a nightly toolchain that has Miri.
-pub fn miri() -> bool {
-    has("cargo", &["+nightly", "miri", "--version"])
+/// Miri, added to a nightly toolchain where there is one; otherwise the reason
+/// why not.
+pub fn miri() -> Result<(), String> {
+    let probe = ["+nightly", "miri", "--version"];
+    if !has("cargo", &probe) && has("cargo", &["+nightly", "--version"]) {
+        let arguments = ["component", "add", "--toolchain", "nightly", "miri", "rust-src"];
+        let added =
+            workspace::command("rustup", &arguments).and_then(|mut c| workspace::run(&mut c));
+        added.map_err(|error| format!("{error:#}"))?;
+    }
+    if has("cargo", &probe) {
+        return Ok(());
+    }
+    Err("needs `rustup toolchain install nightly --component miri,rust-src`".to_owned())
 }
 
 fn apt(arguments: &[&str]) -> Result<Command> {
