@@ -119,8 +119,8 @@ impl Entry<'_> {
     /// The site that a block gets which is allocated now.
     pub(crate) fn site(&self) -> u32 {
         match self.place {
-            Place::Own => self.here.site.get(),
-            _ => 0,
+            Place::Own | Place::Orphans(_) => self.here.site.get(),
+            Place::Nowhere => 0,
         }
     }
 
