@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::{self, ROLE};
+use crate::system;
 
 /// After so long a child hangs, and is killed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -75,6 +76,12 @@ impl Child {
     /// Has the child run in a folder.
     pub fn folder(mut self, path: &Path) -> Self {
         self.command.current_dir(path);
+        self
+    }
+
+    /// Limits the size of its files, in bytes.
+    pub fn file_size_limit(mut self, bytes: u64) -> Self {
+        system::limit_file_size(&mut self.command, bytes);
         self
     }
 

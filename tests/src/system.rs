@@ -1,0 +1,124 @@
+//! Calls of the system that std does not offer, for roles that need them.
+#![expect(unsafe_code, reason = "calls the system")]
+
+use std::ffi::c_void;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A key whose values run when their thread ends, behind the destructors of
+/// Rust's thread-locals. Keys run in the order in which they were made, so one
+/// that is made in `main` runs behind scrubjay's own.
+pub struct Key(libc::pthread_key_t);
+
+type AtEnd = Box<dyn FnOnce()>;
+
+unsafe extern "C" fn run_at_end(value: *mut c_void) {
+    // SAFETY: only `at_thread_end` sets values, each from a box of this type.
+    let then = unsafe { Box::from_raw(value.cast::<AtEnd>()) };
+    then();
+}
+
+impl Key {
+    /// A new key.
+    pub fn new() -> Self {
+        let mut key = 0;
+        // SAFETY: the key can be written, and the function stays.
+        let refused = unsafe { libc::pthread_key_create(&mut key, Some(run_at_end)) };
+        assert_eq!(refused, 0, "a key can be had");
+        Self(key)
+    }
+
+    /// Has `then` run when the calling thread ends.
+    pub fn at_thread_end(&self, then: impl FnOnce() + 'static) {
+        let value: AtEnd = Box::new(then);
+        let value = Box::into_raw(Box::new(value));
+        // SAFETY: the key is there, and its function takes such a value.
+        let refused = unsafe { libc::pthread_setspecific(self.0, value.cast()) };
+        assert_eq!(refused, 0, "a value can be set");
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Has a C function run when the process exits.
+pub fn at_exit(then: extern "C" fn()) {
+    // SAFETY: the function stays.
+    let refused = unsafe { libc::atexit(then) };
+    assert_eq!(refused, 0, "a function can be registered");
+}
+
+/// How a process is doubled.
+#[derive(Clone, Copy, Debug)]
+pub enum Fork {
+    /// By the C library, with its hooks.
+    Library,
+    /// By the system call, without any.
+    Raw,
+}
+
+/// Runs `child` in a forked child, which then leaves: by `exit` with its
+/// hooks, or by `_exit`. Answers the child's process id.
+pub fn fork(how: Fork, by_exit: bool, child: impl FnOnce()) -> i32 {
+    // SAFETY: the children of the tests do nothing but allocate, on the one
+    // thread that they have.
+    let process = match how {
+        Fork::Library => unsafe { libc::fork() },
+        // SAFETY: as above; no stack and no shared memory are asked for.
+        Fork::Raw => unsafe {
+            libc::syscall(libc::SYS_clone, libc::SIGCHLD as i64, 0, 0, 0, 0) as i32
+        },
+    };
+    assert!(process >= 0, "{}", io::Error::last_os_error());
+    if process == 0 {
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).is_ok();
+        let code = if held { 0 } else { 1 };
+        if by_exit {
+            std::process::exit(code);
+        }
+        // SAFETY: nothing of this process has to run any more.
+        unsafe { libc::_exit(code) };
+    }
+    process
+}
+
+/// Waits for a forked child, which must succeed and not hang.
+pub fn wait(process: i32) {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    loop {
+        let mut status = 0;
+        // SAFETY: the status can be written.
+        match unsafe { libc::waitpid(process, &mut status, libc::WNOHANG) } {
+            0 if start.elapsed() > PATIENCE => {
+                // SAFETY: the process is our child and was not waited for.
+                unsafe { libc::kill(process, libc::SIGKILL) };
+                panic!("the forked child hangs");
+            }
+            0 => std::thread::sleep(Duration::from_micros(200)),
+            found => {
+                assert_eq!((found, status), (process, 0), "the forked child fails");
+                return;
+            }
+        }
+    }
+}
+
+/// Has a program start with a limit on the size of its files.
+pub(crate) fn limit_file_size(command: &mut Command, bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    let set = move || {
+        // SAFETY: the structure can be read.
+        match unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: setting a limit is one system call, which a forked child may do.
+    unsafe { command.pre_exec(set) };
+}
