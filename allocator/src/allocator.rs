@@ -10,7 +10,8 @@ use crate::control::{self, JOURNAL};
 use crate::inner::{Inner, Over, System};
 use crate::limits::TAGS_MAX;
 use crate::recorder::{self, Released};
-use crate::{damage, process, tag, trailer, wipe};
+use crate::trailer::{self, Valid};
+use crate::{damage, process, tag, wipe};
 
 /// The allocator: install it once, in the binary or the test.
 ///
@@ -139,21 +140,20 @@ unsafe fn take_in<I: Inner>(
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
-    let hot = recorder::with_hot(|hot| {
-        let (site, cell) = hot.site().filter(|_| !block.is_null())?;
+    if let Some(hot) = recorder::hot()
+        && !block.is_null()
+    {
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), site) };
-        hot.alloc(cell, site, layout.size());
-        Some(())
-    });
-    if hot.is_some() {
+        unsafe { trailer::write(block, layout.size(), hot.site) };
+        hot.alloc(hot.site_cell, hot.site, layout.size());
         return block;
     }
     // SAFETY: the caller's promises are passed on.
     unsafe { take_in_slowly(inner, config, layout, block, kind) }
 }
 
-/// As [`take_in`], for a first event, a journal, an orphan, a refusal.
+/// As [`take_in`], for a journal, and for what is rare: a first event, an
+/// orphan, a refusal.
 ///
 /// # Safety
 /// As for [`take_in`].
@@ -165,6 +165,16 @@ unsafe fn take_in_slowly<I: Inner>(
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
+    if let Some(hot) = recorder::hot_with_journal()
+        && !block.is_null()
+    {
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), hot.site) };
+        hot.note(hot.site_cell, kind, (block as usize, layout.size()), hot.site);
+        hot.alloc(hot.site_cell, hot.site, layout.size());
+        hot.done();
+        return block;
+    }
     if process::is_probe() {
         process::begin_now(config);
         if !block.is_null() {
@@ -191,31 +201,41 @@ unsafe fn take_in_slowly<I: Inner>(
 #[inline]
 unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
-    let Some(site) = (unsafe { site_of(inner, block, layout) }) else { return };
-    let hot = recorder::with_hot(|hot| {
-        let cell = hot.cell(site)?;
+    let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return };
+    let site = valid.site();
+    if let Some(hot) = recorder::hot()
+        && let Some(cell) = hot.cell(site)
+    {
         hot.free(cell, site, layout.size());
         // SAFETY: the caller gives the block up.
         hot.released(cell, unsafe { wipe_whole(block, layout.size(), site) });
-        Some(())
-    });
-    if hot.is_none() {
+    } else {
         // SAFETY: as above.
         unsafe { give_up_slowly(config, block, layout.size(), site) };
     }
     // SAFETY: the block is ours until it is released here.
-    unsafe { trailer::bury(block, layout.size(), site) };
+    unsafe { trailer::bury(block, layout.size(), valid) };
     // SAFETY: the block was allocated with this layout.
     unsafe { inner.dealloc(block, layout) };
 }
 
-/// Records and wipes a block that is about to be released, for a journal, an
-/// orphan, a tag whose cells the thread does not have yet.
+/// Records and wipes a block that is about to be released, for a journal, and
+/// for what is rare: an orphan, a tag whose cells the thread does not have yet.
 ///
 /// # Safety
 /// The block has `size` writable bytes and its owner has given it up.
 #[inline(never)]
 unsafe fn give_up_slowly(config: &Config, block: *mut u8, size: usize, site: u32) {
+    if let Some(hot) = recorder::hot_with_journal()
+        && let Some(cell) = hot.cell(site)
+    {
+        hot.note(cell, EventKind::Free, (block as usize, size), site);
+        hot.free(cell, site, size);
+        // SAFETY: the caller's promise.
+        hot.released(cell, unsafe { wipe_whole(block, size, site) });
+        hot.done();
+        return;
+    }
     recorder::enter(config, |entry| {
         entry.free(block as usize, size, site);
         // SAFETY: the caller's promise.
@@ -223,22 +243,22 @@ unsafe fn give_up_slowly(config: &Config, block: *mut u8, size: usize, site: u32
     });
 }
 
-/// The site of a block, or a report that it is damaged.
+/// The trailer of a block, or a report that it is damaged.
 ///
 /// # Safety
 /// The block came from `alloc` and its kin with this layout; if it did not, a
 /// report is what the caller gets.
 #[inline(always)]
-unsafe fn site_of<I: Inner>(inner: &I, block: *mut u8, layout: Layout) -> Option<u32> {
+unsafe fn trailer_of<I: Inner>(inner: &I, block: *mut u8, layout: Layout) -> Option<Valid> {
     // SAFETY: a block is followed by its trailer.
-    let site = unsafe { trailer::site(block, layout.size()) };
-    if site.is_none_or(|site| site >= TAGS_MAX as u32) {
+    let valid = unsafe { trailer::read(block, layout.size()) };
+    if valid.is_none_or(|valid| valid.site() >= TAGS_MAX as u32) {
         // SAFETY: as above.
         let readable = unsafe { inner.readable_size(block, layout) };
         damage::report(block, layout.size(), readable);
         return None;
     }
-    site
+    valid
 }
 
 /// Overwrites a block that is about to be released, if its tag is wiped.
@@ -266,7 +286,8 @@ unsafe fn realloc<I: Inner>(
     new_size: usize,
 ) -> *mut u8 {
     // SAFETY: the block is ours and has a trailer.
-    let Some(site) = (unsafe { site_of(inner, block, layout) }) else { return ptr::null_mut() };
+    let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return ptr::null_mut() };
+    let site = valid.site();
     if new_size <= layout.size() {
         // SAFETY: the caller's promises are passed on.
         if unsafe { shrink(inner, config, block, layout, new_size, site) } {
@@ -287,7 +308,7 @@ unsafe fn realloc<I: Inner>(
         }
     }
     // SAFETY: as above.
-    unsafe { move_block(inner, config, block, layout, new_size, site) }
+    unsafe { move_block(inner, config, block, layout, new_size, valid) }
 }
 
 /// Shrinks in place, the tail wiped before anybody else can get it. False
@@ -388,8 +409,9 @@ unsafe fn move_block<I: Inner>(
     block: *mut u8,
     layout: Layout,
     new_size: usize,
-    site: u32,
+    valid: Valid,
 ) -> *mut u8 {
+    let site = valid.site();
     // SAFETY: the caller promises that the new size does not overflow.
     let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
     // SAFETY: the layout is valid.
@@ -411,7 +433,7 @@ unsafe fn move_block<I: Inner>(
         entry.released(site, released);
     });
     // SAFETY: the old block is ours until it is released here.
-    unsafe { trailer::bury(block, layout.size(), site) };
+    unsafe { trailer::bury(block, layout.size(), valid) };
     // SAFETY: it was allocated with this layout.
     unsafe { inner.dealloc(block, layout) };
     moved

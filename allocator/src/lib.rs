@@ -76,7 +76,7 @@ mod scope;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
 mod store;
 mod tag;
-#[expect(unsafe_code, reason = "turns a mapping into slots")]
+#[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;

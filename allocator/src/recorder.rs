@@ -30,36 +30,50 @@ pub(crate) struct Released {
     pub(crate) unwiped: usize,
 }
 
-/// The calling thread's part, where an event takes no more than its counters:
-/// it is up to date, and there is no journal.
-pub(crate) struct Hot<'a> {
-    here: &'a Here,
+/// The calling thread's part, up to date: enough for the events that programs
+/// are full of.
+pub(crate) struct Hot {
+    /// The site of new blocks.
+    pub(crate) site: u32,
+    /// Its cell.
+    pub(crate) site_cell: &'static Cell,
     slot: &'static Slot,
     words: &'static ThreadWords,
 }
 
-/// Runs `then` where the hot path will do: one look at the mode. `None` sends
-/// the event through [`enter`].
+/// Where an event takes no more than its counters: one look at the mode.
+/// `None` sends the event on to [`hot_with_journal`].
 #[inline(always)]
-pub(crate) fn with_hot<T>(then: impl FnOnce(Hot<'_>) -> Option<T>) -> Option<T> {
+pub(crate) fn hot() -> Option<Hot> {
+    hot_in(READY)
+}
+
+/// Where an event goes to the journal, too, in the thread's own slot. `None`
+/// sends it on to [`enter`].
+#[inline(always)]
+pub(crate) fn hot_with_journal() -> Option<Hot> {
+    hot_in(READY | JOURNAL)
+}
+
+#[inline(always)]
+fn hot_in(wanted: u32) -> Option<Hot> {
     thread::here(|here| {
         let mode = here.mode.get();
         // An outdated part is 0, which lacks READY.
-        if mode != control::mode() || mode & (READY | JOURNAL) != READY {
+        if mode != control::mode() || mode & (READY | JOURNAL) != wanted {
             return None;
         }
-        then(Hot { here, slot: here.slot.get()?, words: here.words.get()? })
+        Some(Hot {
+            site: here.site.get(),
+            site_cell: here.cell.get()?,
+            slot: here.slot.get()?,
+            words: here.words.get()?,
+        })
     })
     .flatten()
 }
 
-impl Hot<'_> {
-    /// The site of new blocks, and its cell.
-    #[inline(always)]
-    pub(crate) fn site(&self) -> Option<(u32, &'static Cell)> {
-        Some((self.here.site.get(), self.here.cell.get()?))
-    }
-
+impl Hot {
     /// The cell of a block's site.
     #[inline(always)]
     pub(crate) fn cell(&self, site: u32) -> Option<&'static Cell> {
@@ -90,6 +104,24 @@ impl Hot<'_> {
         } else {
             Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
         }
+    }
+
+    /// Writes an event to the journal, before it is counted: it is in flight
+    /// until [`Hot::done`].
+    #[inline(always)]
+    pub(crate) fn note(&self, cell: &Cell, kind: EventKind, block: (usize, usize), site: u32) {
+        journal::begin(self.words);
+        let (address, size) = block;
+        let what = What { kind, address, size, site };
+        if thread::here(|here| journal::write(here, [what])) != Some(true) {
+            count_dropped::<Own>(cell, kind, size as u64);
+        }
+    }
+
+    /// The event is over.
+    #[inline(always)]
+    pub(crate) fn done(&self) {
+        journal::finish(self.words, 1);
     }
 }
 

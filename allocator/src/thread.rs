@@ -104,7 +104,11 @@ thread_local! {
 /// down already; with a destructor-free one no platform here does.
 #[inline(always)]
 pub(crate) fn here<T>(then: impl FnOnce(&Here) -> T) -> Option<T> {
-    HERE.try_with(then).ok()
+    // Not `then` itself, which would not always be inlined into `try_with`.
+    let place = HERE.try_with(core::ptr::from_ref).ok()?;
+    // SAFETY: without a destructor the place lives as long as its thread, which
+    // is the one that runs `then`.
+    Some(then(unsafe { &*place }))
 }
 
 /// Makes the slots, all free, the orphan slot in use. For the first event, and

@@ -14,8 +14,8 @@ use crate::os;
 /// The process's key; 0 until [`choose_key`].
 static KEY: AtomicU64 = AtomicU64::new(0);
 
-/// Told apart from a live trailer by another key.
-const TOMBSTONE: u64 = 0x5bd1_e995_7b93_d1c5;
+/// What tells a tombstone's check word from a live one.
+const TOMBSTONE: u32 = 0x5bd1_e994;
 
 /// What stands behind a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,31 +70,43 @@ pub(crate) unsafe fn write(block: *mut u8, size: usize, site: u32) {
     unsafe { place.cast::<u64>().write_unaligned(word) };
 }
 
-/// Turns the trailer into a tombstone.
+/// Turns a valid trailer into a tombstone.
 ///
 /// # Safety
 /// As for [`write`].
 #[inline]
-pub(crate) unsafe fn bury(block: *mut u8, size: usize, site: u32) {
-    let word = word(block as usize, site, KEY.load(Ordering::Relaxed) ^ TOMBSTONE);
+pub(crate) unsafe fn bury(block: *mut u8, size: usize, valid: Valid) {
+    let word = valid.0 ^ u64::from(TOMBSTONE);
     // SAFETY: the trailer lies within the bytes that the caller promised.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     unsafe { place.cast::<u64>().write_unaligned(word) };
 }
 
-/// The site of a whole and live block; `None` where something is wrong.
+/// The trailer of a whole and live block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Valid(u64);
+
+impl Valid {
+    /// The block's site.
+    #[inline]
+    pub(crate) fn site(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// The trailer of a whole and live block; `None` where something is wrong.
 ///
 /// # Safety
 /// The bytes `size..size + TRAILER_SIZE` behind `block` are readable.
 #[inline]
-pub(crate) unsafe fn site(block: *const u8, size: usize) -> Option<u32> {
+pub(crate) unsafe fn read(block: *const u8, size: usize) -> Option<Valid> {
     // SAFETY: the caller's promise.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     let found = unsafe { place.cast::<u64>().read_unaligned() };
-    let site = (found >> 32) as u32;
-    (found as u32 == check_word(block as usize, site, KEY.load(Ordering::Relaxed))).then_some(site)
+    (found == word(block as usize, Valid(found).site(), KEY.load(Ordering::Relaxed)))
+        .then_some(Valid(found))
 }
 
 /// What the bytes behind a block say.
@@ -105,7 +117,7 @@ pub(crate) fn judge(address: usize, found: [u8; TRAILER_SIZE]) -> Trailer {
     let live = check_word(address, site, key);
     if found as u32 == live {
         Trailer::Live { site }
-    } else if found as u32 == check_word(address, site, key ^ TOMBSTONE) {
+    } else if found as u32 == live ^ TOMBSTONE {
         Trailer::Released { site }
     } else if found as u32 >> 8 == live >> 8 {
         Trailer::Overrun { site }
@@ -132,18 +144,19 @@ mod tests {
             unsafe { write(block.as_mut_ptr(), size, 7) };
             assert_eq!(judge(address, behind(&block, size)), Trailer::Live { site: 7 });
             // SAFETY: as above.
-            assert_eq!(unsafe { site(block.as_ptr(), size) }, Some(7));
+            let valid = unsafe { read(block.as_ptr(), size) }.unwrap();
+            assert_eq!(valid.site(), 7);
 
             let first = block[size];
             assert_ne!(first, 0, "a NUL behind the block must be seen");
             block[size] = 0;
             // SAFETY: as above.
-            assert_eq!(unsafe { site(block.as_ptr(), size) }, None);
+            assert_eq!(unsafe { read(block.as_ptr(), size) }, None);
             assert_eq!(judge(address, behind(&block, size)), Trailer::Overrun { site: 7 });
             block[size] = first;
 
             // SAFETY: as above.
-            unsafe { bury(block.as_mut_ptr(), size, 7) };
+            unsafe { bury(block.as_mut_ptr(), size, valid) };
             assert_eq!(judge(address, behind(&block, size)), Trailer::Released { site: 7 });
         }
     }
