@@ -28,7 +28,7 @@ pub fn build() -> Result<Programs> {
     };
     let mut tracker = workspace::cargo(&["build", "--release", "--package", "scrubjay-cli"])?;
     workspace::run(&mut tracker)?;
-    let mut model = workspace::cargo(&["build", "--release", "--locked"])?;
+    let mut model = workspace::cargo(&["build", "--release"])?;
     model.args(["--manifest-path", "allocator/examples/Cargo.toml", "--target-dir"]);
     workspace::run(model.arg(&examples))?;
     println!("built in {} s", start.elapsed().as_secs());

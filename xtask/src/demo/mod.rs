@@ -58,7 +58,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     tracker.show(&["summary"], &log)?;
     tracker.show(&["timeline"], &log)?;
     tracker.show(&["peak"], &log)?;
-    //tracker.show(&["log", "verify"], &log)?;
+    tracker.show(&["leaks"], &log)?;
+    tracker.show(&["log", "verify"], &log)?;
 
     heading("The loaded tensors among the live blocks of model/weights");
     let blocks = tracker.blocks_at_peak(&log, "model/weights")?;
@@ -105,7 +106,8 @@ fn run_and_attack(
     println!("attack: process {} dropped everything and stands still", program.id());
     let live = tracker.live_blocks(program.log())?;
     let secrets = secrets::of(prompts, folder)?;
-    let residue = attack(program.id(), program.log(), &live, &secrets)?;
+    let residue = attack(program.id(), program.log(), &live, &secrets)
+        .context("cannot read the model's memory as its parent")?;
     println!(
         "attack: read {} MiB of memory and {} MiB of log in {:.1} s; {} live blocks",
         residue.read_size >> 20,

@@ -1,6 +1,7 @@
 //! The language model as a process of its own, up to the moment when it has
 //! dropped everything, and then to its end.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,13 @@ impl Program {
         fs::create_dir_all(folder)?;
         let mut command = Command::new(program);
         command.arg("--wait").args(arguments).arg("--directory").arg(folder);
+        // Whoever runs the demo may have settings of their own.
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if ["SCRUBJAY_", "GLIBC_", "MALLOC_"].iter().any(|own| name.starts_with(own)) {
+                command.env_remove(name);
+            }
+        }
         command.envs(wiping.environment().iter().copied());
         command.env("SCRUBJAY_LOG", folder.join("run-%p.jay")).env("RAYON_NUM_THREADS", "2");
         println!("$ {}", crate::workspace::shown(&command));

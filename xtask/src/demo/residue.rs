@@ -26,6 +26,9 @@ pub fn table(with: &Residue, without: &Residue) -> String {
             figures(without)
         );
     }
+    table += "\nWhat stands in a live block is no residue: its tag says who still holds it. \
+              tokenizers\nkeeps the texts that a thread has seen in a cache of that thread's, and \
+              matrix\nmultiplication keeps packed weights in a buffer a thread.\n";
     for (name, residue) in [("with wiping", with), ("control", without)] {
         table += &format!("\nIn live blocks and elsewhere, {name}:\n");
         let lines: Vec<String> = residue.rows.iter().flat_map(lines).collect();

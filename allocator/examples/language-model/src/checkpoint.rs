@@ -75,3 +75,35 @@ pub fn load_each(path: &Path, mut see: impl FnMut(&str, &Tensor) -> Result<()>) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_ways_load_the_same_tensors() {
+        let path = std::env::temp_dir().join(format!("checkpoint-{}", std::process::id()));
+        let mut written = Tensors::new();
+        for (name, size) in [("a", 3usize), ("b", 1000)] {
+            let values: Vec<f32> = (0..size).map(|value| value as f32 / 7.0).collect();
+            written.insert(name.into(), Tensor::from_vec(values, size, &Device::Cpu).unwrap());
+        }
+        let values =
+            |tensor: &Tensor| tensor.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap();
+        for dtype in [DType::F32, DType::F16] {
+            write(&written, dtype, &path).unwrap();
+            let (whole, mapped) = (load_whole(&path).unwrap(), load_mapped(&path).unwrap());
+            let mut each_count = 0;
+            load_each(&path, |name, tensor| {
+                each_count += 1;
+                assert_eq!(tensor.dtype(), dtype);
+                assert_eq!(values(tensor), values(&whole[name]));
+                assert_eq!(values(tensor), values(&mapped[name]));
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!((whole.len(), mapped.len(), each_count), (2, 2, 2));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -223,3 +223,96 @@ impl Norm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Parameter, Start};
+    use crate::random::Random;
+
+    fn model() -> Model {
+        let config = Config {
+            vocabulary: 11,
+            context: 16,
+            width: 24,
+            position_width: 4,
+            hidden: 32,
+            heads: 3,
+            layers: 2,
+        };
+        let mut random = Random::new(1, "test");
+        let mut tensor = |Parameter { name, shape, start }: Parameter| {
+            let mut draw = || match start {
+                Start::Normal(deviation) => (random.normal() * deviation) as f32,
+                Start::Constant(value) => value + random.normal() as f32 / 10.0,
+            };
+            let values: Vec<f32> = (0..shape.iter().product()).map(|_| draw()).collect();
+            Ok((name, Tensor::from_vec(values, shape, &Device::Cpu)?))
+        };
+        let tensors = config.parameters().into_iter().map(&mut tensor).collect::<Result<_>>();
+        Model::new(config, &tensors.unwrap()).unwrap()
+    }
+
+    fn last_logits(model: &Model, tokens: &[u32], cache: Option<&mut Cache>) -> Vec<f32> {
+        let offset = cache.as_ref().map_or(0, |cache| cache.size());
+        let tokens = Tensor::from_slice(tokens, (1, tokens.len()), &Device::Cpu).unwrap();
+        let logits = model.logits(&model.embed(&tokens, offset).unwrap(), cache).unwrap();
+        logits.get(0).unwrap().get(logits.dim(1).unwrap() - 1).unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn with_its_cache_the_model_says_what_it_says_without() {
+        let model = model();
+        let tokens = [3, 1, 4, 1, 5, 9, 2, 6];
+        let mut cache = Cache::new(model.config());
+        last_logits(&model, &tokens[..5], Some(&mut cache));
+        last_logits(&model, &tokens[5..7], Some(&mut cache));
+        let with = last_logits(&model, &tokens[7..], Some(&mut cache));
+        let without = last_logits(&model, &tokens, None);
+        assert_eq!(cache.size(), tokens.len());
+        assert!(
+            with.iter().zip(&without).all(|(a, b)| (a - b).abs() < 1e-4),
+            "{with:?} {without:?}"
+        );
+    }
+
+    #[test]
+    fn a_token_says_nothing_about_those_before_it() {
+        let model = model();
+        let first = |tokens: &[u32]| {
+            let tokens = Tensor::from_slice(tokens, (1, tokens.len()), &Device::Cpu).unwrap();
+            let logits = model.logits(&model.embed(&tokens, 0).unwrap(), None).unwrap();
+            logits.get(0).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(first(&[3, 1, 4]), first(&[3, 9, 9]));
+    }
+
+    #[test]
+    fn gradients_reach_the_input_and_agree_with_a_small_step() {
+        let model = model();
+        let tokens = [3, 1, 4, 1, 5];
+        let shares = crate::explain::attribute(&model, &tokens, 7).unwrap();
+        assert_eq!(shares.len(), tokens.len());
+        let total: f32 = shares.iter().map(|share| share.abs()).sum();
+        assert!((total - 1.0).abs() < 1e-4, "{shares:?}");
+
+        // gradient × input is how the logit changes as a token's row is scaled.
+        let ids = Tensor::from_slice(&tokens, (1, tokens.len()), &Device::Cpu).unwrap();
+        let input = model.embed(&ids, 0).unwrap();
+        let logit = |token: usize, scale: f64| -> f32 {
+            let rows = (0..tokens.len()).map(|row| {
+                let factor = if row == token { scale } else { 1.0 };
+                (input.narrow(1, row, 1).unwrap() * factor).unwrap()
+            });
+            let input = Tensor::cat(&rows.collect::<Vec<_>>(), 1).unwrap();
+            let logits = model.logits(&input, None).unwrap();
+            logits.get(0).unwrap().get(tokens.len() - 1).unwrap().to_vec1::<f32>().unwrap()[7]
+        };
+        let slopes: Vec<f32> =
+            (0..tokens.len()).map(|row| (logit(row, 1.01) - logit(row, 0.99)) / 0.02).collect();
+        let total: f32 = slopes.iter().map(|slope| slope.abs()).sum();
+        for (slope, share) in slopes.iter().zip(&shares) {
+            assert!((slope / total - share).abs() < 0.01, "{slopes:?} {shares:?}");
+        }
+    }
+}

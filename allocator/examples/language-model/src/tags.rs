@@ -20,9 +20,10 @@ pub static MOMENTS: Tag = Tag::new("model/training/moments");
 /// Gradients, and whatever else a step needs.
 pub static GRADIENTS: Tag = Tag::new("model/training/gradients");
 
-/// Vocabulary, merges, and what `tokenizers` keeps of the texts it saw.
+/// Vocabulary and merges, and the work on texts that are not secret.
 pub static TOKENIZER: Tag = Tag::new("tokenizer");
-/// What users ask: the one thing here that must not outlive its use.
+/// What users ask, and what is made of it on the way to an answer: the one
+/// thing here that must not outlive its use.
 pub static PROMPT: Tag = Tag::new("prompt").secret().greatest_age(Duration::from_secs(60));
 /// Text and tokens on their way from the corpus into a batch.
 pub static INPUT: Tag = Tag::new("input");

@@ -67,16 +67,14 @@ impl Text {
         self.tokenizer.get_vocab_size(true)
     }
 
-    /// A text's tokens, in memory of the caller's tag.
+    /// A text's tokens, in memory of the caller's tag: what `tokenizers` makes
+    /// of a secret text is secret too, what it keeps of it in this thread's
+    /// cache included.
     ///
     /// # Errors
     /// What `tokenizers` says.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = {
-            let _scope = tags::TOKENIZER.enter();
-            self.tokenizer.encode_fast(text, false)?
-        };
-        Ok(encoding.get_ids().to_vec())
+        Ok(self.tokenizer.encode_fast(text, false)?.get_ids().to_vec())
     }
 
     /// The tokens of several texts, found on all of rayon's threads.
