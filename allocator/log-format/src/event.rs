@@ -46,6 +46,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The kind with this number.
+    #[inline]
     pub fn from_number(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Alloc,
@@ -114,9 +115,11 @@ impl Event {
     ///
     /// # Errors
     /// A kind or flag that has no meaning.
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FormatError> {
-        let truncated = FormatError::Truncated { needed: SIZE, found: bytes.len() };
-        let [first, second, third] = words(bytes).ok_or(truncated)?;
+        let Some([first, second, third]) = words(bytes) else {
+            return Err(FormatError::Truncated { needed: SIZE, found: bytes.len() });
+        };
         if first == 0 {
             return Ok(None);
         }

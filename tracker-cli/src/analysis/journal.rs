@@ -58,7 +58,7 @@ pub fn replay(
         let header = match place {
             Place::Unused => continue,
             Place::Damaged(damage) => {
-                merge.damages.add(damage);
+                merge.rest.damages.add(damage);
                 continue;
             }
             Place::Chunk(header) if header.kind == ChunkKind::Journal as u16 => header,
@@ -67,14 +67,14 @@ pub fn replay(
         match chunks.load(&header)? {
             Ok(bytes) => visitor.chunk(&header, bytes),
             Err(damage) => {
-                merge.damages.add(damage);
+                merge.rest.damages.add(damage);
                 continue;
             }
         }
         if merge.emit(header.base_ticks, visitor).is_break() {
-            return Ok(merge.damages);
+            return Ok(merge.rest.damages);
         }
-        let fresh = merge.spare.pop().unwrap_or_default();
+        let fresh = merge.rest.spare.pop().unwrap_or_default();
         let open = OpenChunk {
             thread: header.thread,
             index,
@@ -83,12 +83,12 @@ pub fn replay(
             bytes: chunks.exchange(fresh),
         };
         if merge.open(header.owner, open, visitor).is_break() {
-            return Ok(merge.damages);
+            return Ok(merge.rest.damages);
         }
     }
     // Whether the visitor has seen enough makes no difference any more.
     let _ = merge.emit(u64::MAX, visitor);
-    Ok(merge.damages)
+    Ok(merge.rest.damages)
 }
 
 /// A chunk whose events are still to be handed on.
@@ -101,7 +101,7 @@ struct OpenChunk {
     bytes: Vec<u8>,
 }
 
-/// The events of one thread slot, of which the next one stands ready.
+/// The events of one thread slot that are still to be handed on.
 #[derive(Debug)]
 struct Stream {
     slot: u32,
@@ -110,15 +110,23 @@ struct Stream {
     at: usize,
     /// The first chunk has a record that cannot be read.
     is_damaged: bool,
-    ready: Option<(Event, At)>,
+    /// The moment of the next event; `None` where there is none.
+    next_ticks: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Merge {
     streams: Vec<Stream>,
     stream_of_slot: HashMap<u32, usize>,
-    /// Streams with an event ready, by its moment, the earliest last.
+    /// Streams that have an event, by its moment, the earliest last.
     order: Vec<(u64, usize)>,
+    rest: Rest,
+}
+
+/// What streams leave behind.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Buffers of chunks that are done.
     spare: Vec<Vec<u8>>,
     damages: Damages,
 }
@@ -132,125 +140,113 @@ impl Merge {
             }
             self.order.pop();
             let limit = self.order.last().map_or(until, |&(next, _)| next.min(until));
-            let stream = &mut self.streams[id];
-            while let Some((event, at)) = &stream.ready
-                && at.ticks <= limit
-            {
-                let flow = visitor.event(event, at);
-                stream.advance(&mut self.spare, &mut self.damages);
-                flow?;
-            }
+            self.streams[id].run(limit, 0, &mut self.rest, visitor)?;
             self.put_in_order(id);
         }
         ControlFlow::Continue(())
     }
 
     fn put_in_order(&mut self, id: usize) {
-        let Some((_, at)) = &self.streams[id].ready else { return };
-        let behind = self.order.iter().rev().take_while(|&&(ticks, _)| ticks < at.ticks).count();
-        self.order.insert(self.order.len() - behind, (at.ticks, id));
+        let Some(next) = self.streams[id].next_ticks else { return };
+        let behind = self.order.iter().rev().take_while(|&&(ticks, _)| ticks < next).count();
+        self.order.insert(self.order.len() - behind, (next, id));
     }
 
     /// Takes in the next chunk of a slot.
-    fn open(&mut self, slot: u32, chunk: OpenChunk, visitor: &mut impl Visitor) -> ControlFlow<()> {
+    fn open(
+        &mut self,
+        slot: u32,
+        chunk: OpenChunk,
+        visitor: &mut impl Visitor,
+    ) -> ControlFlow<()> {
         let id = *self.stream_of_slot.entry(slot).or_insert_with(|| {
             self.streams.push(Stream {
                 slot,
                 chunks: VecDeque::new(),
                 at: chunk::HEADER_SIZE,
                 is_damaged: false,
-                ready: None,
+                next_ticks: None,
             });
             self.streams.len() - 1
         });
         let stream = &mut self.streams[id];
         stream.chunks.push_back(chunk);
-        if stream.chunks.len() == 1 {
-            stream.advance(&mut self.spare, &mut self.damages);
-            self.put_in_order(id);
-        } else if stream.chunks.len() > 2 {
+        match stream.chunks.len() {
+            1 => stream.run(0, 0, &mut self.rest, visitor)?,
+            2 => return ControlFlow::Continue(()),
             // The clocks of two chunks can disagree, but a third one means that
             // the first one's times are wrong: its order is kept all the same.
-            let rest = stream.chunks.len() - 1;
-            while stream.chunks.len() > rest
-                && let Some((event, at)) = &stream.ready
-            {
-                let flow = visitor.event(event, at);
-                stream.advance(&mut self.spare, &mut self.damages);
-                flow?;
+            count => {
+                self.order.retain(|&(_, other)| other != id);
+                stream.run(u64::MAX, count - 1, &mut self.rest, visitor)?;
             }
-            self.order.retain(|&(_, other)| other != id);
-            self.put_in_order(id);
         }
+        self.put_in_order(id);
         ControlFlow::Continue(())
     }
 }
 
 impl Stream {
-    /// Makes the next event ready, from the next chunk where one is at its
-    /// end.
-    fn advance(&mut self, spare: &mut Vec<Vec<u8>>, damages: &mut Damages) {
+    /// Hands on what is not later than `limit`; where that is no limit, down
+    /// to the last `kept` chunks.
+    fn run(
+        &mut self,
+        limit: u64,
+        kept: usize,
+        rest: &mut Rest,
+        visitor: &mut impl Visitor,
+    ) -> ControlFlow<()> {
+        let mut limit = limit;
         loop {
+            if kept > 0 && self.chunks.len() == kept {
+                limit = 0;
+            }
             let Some(chunk) = self.chunks.front_mut() else {
-                self.ready = None;
-                return;
+                self.next_ticks = None;
+                return ControlFlow::Continue(());
             };
-            match next_event(chunk, &mut self.at, self.slot) {
-                Step::Event(event) => {
-                    let at = At {
-                        ticks: chunk.base_ticks.saturating_add(event.ticks),
-                        slot: self.slot,
-                        thread: chunk.thread,
-                        offset: chunk.offset + (self.at - event::SIZE) as u64,
-                    };
-                    self.ready = Some((event, at));
-                    return;
-                }
-                Step::Damaged(what) => {
-                    // The first one of a chunk tells the place.
-                    if !self.is_damaged {
-                        self.is_damaged = true;
-                        let offset = chunk.offset + (self.at - event::SIZE) as u64;
-                        damages.add(Damage { offset, chunk: chunk.index, what });
+            let (mut thread, base_ticks) = (chunk.thread, chunk.base_ticks);
+            let mut at = self.at;
+            while let Some(record) = chunk.bytes.get(at..at + event::SIZE) {
+                let what = match Event::decode(record) {
+                    Ok(Some(event)) if event.site < TAG_COUNT_MAX => {
+                        let ticks = base_ticks.saturating_add(event.ticks);
+                        if ticks > limit {
+                            self.at = at;
+                            chunk.thread = thread;
+                            self.next_ticks = Some(ticks);
+                            return ControlFlow::Continue(());
+                        }
+                        if event.kind == EventKind::Thread {
+                            thread = event.address;
+                        }
+                        let offset = chunk.offset + at as u64;
+                        visitor.event(&event, &At { ticks, slot: self.slot, thread, offset })?;
+                        at += event::SIZE;
+                        continue;
                     }
-                }
-                Step::End => {
-                    self.at = chunk::HEADER_SIZE;
-                    self.is_damaged = false;
-                    if let Some(chunk) = self.chunks.pop_front() {
-                        spare.push(chunk.bytes);
+                    // A slot's own thread leaves no holes; the orphan slot's may.
+                    Ok(None) if self.slot != 0 => break,
+                    Ok(None) => {
+                        at += event::SIZE;
+                        continue;
                     }
+                    Ok(Some(event)) => format!("event of unknown site {}", event.site),
+                    Err(error) => error.to_string(),
+                };
+                // The first one of a chunk tells the place.
+                if !self.is_damaged {
+                    self.is_damaged = true;
+                    let offset = chunk.offset + at as u64;
+                    rest.damages.add(Damage { offset, chunk: chunk.index, what });
                 }
+                at += event::SIZE;
+            }
+            self.at = chunk::HEADER_SIZE;
+            self.is_damaged = false;
+            if let Some(chunk) = self.chunks.pop_front() {
+                rest.spare.push(chunk.bytes);
             }
         }
     }
-}
-
-enum Step {
-    Event(Event),
-    Damaged(String),
-    End,
-}
-
-/// Reads the record at `at` and goes on behind it.
-#[inline]
-fn next_event(chunk: &mut OpenChunk, at: &mut usize, slot: u32) -> Step {
-    while let Some(record) = chunk.bytes.get(*at..*at + event::SIZE) {
-        *at += event::SIZE;
-        match Event::decode(record) {
-            // A slot's own thread leaves no holes; the orphan slot's may.
-            Ok(None) if slot != 0 => return Step::End,
-            Ok(None) => {}
-            Ok(Some(event)) if event.kind == EventKind::Thread => {
-                chunk.thread = event.address;
-                return Step::Event(event);
-            }
-            Ok(Some(event)) if event.site < TAG_COUNT_MAX => return Step::Event(event),
-            Ok(Some(event)) => {
-                return Step::Damaged(format!("event of unknown site {}", event.site));
-            }
-            Err(error) => return Step::Damaged(error.to_string()),
-        }
-    }
-    Step::End
 }
