@@ -9,7 +9,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::TRAILER_SIZE;
-use crate::os;
+use crate::{os, wipe};
 
 /// The process's key; 0 until [`choose_key`].
 static KEY: AtomicU64 = AtomicU64::new(0);
@@ -81,6 +81,8 @@ pub(crate) unsafe fn bury(block: *mut u8, size: usize, valid: Valid) {
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     unsafe { place.cast::<u64>().write_unaligned(word) };
+    // The release that follows would make this store dead, too.
+    wipe::keep(place);
 }
 
 /// The trailer of a whole and live block.
