@@ -5,10 +5,18 @@ use std::process::ExitCode;
 use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
+mod a_dump_under_load_lies_between_two_snapshots;
+mod a_log_that_starts_late_is_exact;
+mod a_thousand_tags_are_told_apart;
 mod allocation_at_exit_is_counted;
 mod allocation_in_thread_teardown_is_counted;
+mod damage_is_counted_where_the_policy_says_so;
+mod damage_is_named_and_aborts;
+mod forked_children_begin_with_what_lives;
+mod forks_under_load_do_not_hang;
 mod frees_after_the_exit_hook_are_counted;
 mod panics_leave_scopes_as_they_were;
+mod tags_beyond_the_limit_count_as_untagged;
 mod ten_thousand_threads_take_the_place_of_few;
 
 #[global_allocator]
@@ -16,10 +24,18 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
+        a_dump_under_load_lies_between_two_snapshots,
+        a_log_that_starts_late_is_exact,
+        a_thousand_tags_are_told_apart,
         allocation_at_exit_is_counted,
         allocation_in_thread_teardown_is_counted,
+        damage_is_counted_where_the_policy_says_so,
+        damage_is_named_and_aborts,
+        forked_children_begin_with_what_lives,
+        forks_under_load_do_not_hang,
         frees_after_the_exit_hook_are_counted,
         panics_leave_scopes_as_they_were,
+        tags_beyond_the_limit_count_as_untagged,
         ten_thousand_threads_take_the_place_of_few,
     ])
 }

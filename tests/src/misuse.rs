@@ -1,0 +1,69 @@
+//! What programs must not do with blocks.
+#![expect(unsafe_code, reason = "misuses the global allocator")]
+
+use std::alloc::{Layout, alloc, dealloc};
+
+use scrubjay::{Report, Tag};
+
+/// The tag of the misused block.
+pub static TAG: Tag = Tag::new("misused");
+/// The block's size: its trailer lies where glibc leaves it alone after a
+/// release.
+pub const SIZE: usize = 40;
+
+/// Misuses by name, and what is said of each.
+pub const MISUSES: [(&str, &str); 5] = [
+    ("overflow", "overflow by at least one byte behind the block at ADDRESS, 40 bytes, tag TAG"),
+    (
+        "overflow-nul",
+        "overflow by at least one byte behind the block at ADDRESS, 40 bytes, tag TAG",
+    ),
+    ("double-free", "double free of the block at ADDRESS, 40 bytes, tag TAG"),
+    (
+        "free-as-smaller",
+        "freed with the wrong layout (32 bytes): the block at ADDRESS, 40 bytes, tag TAG",
+    ),
+    (
+        "free-as-larger",
+        "freed with the wrong layout (44 bytes): the block at ADDRESS, 40 bytes, tag TAG",
+    ),
+];
+
+/// Live blocks of the tag.
+pub fn live() -> u64 {
+    Report::now().tag(TAG.name()).map_or(0, |stats| stats.live_blocks)
+}
+
+/// Prints a block's address and misuses it. Answers the address.
+pub fn commit(name: &str) -> usize {
+    let layout = |size| Layout::from_size_align(size, 1).expect("a layout");
+    let scope = TAG.enter();
+    // SAFETY: the layout has a size.
+    let block = unsafe { alloc(layout(SIZE)) };
+    drop(scope);
+    assert!(!block.is_null());
+    println!("{block:p}");
+    // SAFETY: the block has so many bytes.
+    unsafe { block.write_bytes(0xA5, SIZE) };
+    let freed_as = match name {
+        "free-as-smaller" => 32,
+        "free-as-larger" => 44,
+        _ => SIZE,
+    };
+    if let Some(byte) = [("overflow", 0xA5), ("overflow-nul", 0)]
+        .iter()
+        .find_map(|(known, byte)| (*known == name).then_some(*byte))
+    {
+        // SAFETY: none; scrubjay's trailer is what is hit.
+        let behind = unsafe { block.add(SIZE) };
+        // SAFETY: as above.
+        unsafe { behind.write(byte) };
+    }
+    if name == "double-free" {
+        // SAFETY: the block is live and of this layout.
+        unsafe { dealloc(block, layout(SIZE)) };
+    }
+    // SAFETY: none; this is what must be found.
+    unsafe { dealloc(block, layout(freed_as)) };
+    block as usize
+}

@@ -1,0 +1,80 @@
+//! A log that is started by a call while four threads allocate: once all is
+//! quiet, base and journal add up to the cells, and the cells to what the
+//! process counts from its beginning. Threads that rested meanwhile, threads
+//! that had ended, and orphans are in it.
+
+use std::path::Path;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use scrubjay::Tag;
+use scrubjay_log_format::header;
+use scrubjay_tests::folder::Folder;
+use scrubjay_tests::load::Load;
+use scrubjay_tests::log::Log;
+use scrubjay_tests::system::Key;
+use scrubjay_tests::{child, harness, threads, told};
+
+static RESTING: Tag = Tag::new("resting");
+static ENDED: Tag = Tag::new("ended");
+
+pub fn test() {
+    for mode in ["count", "journal"] {
+        for round in 0..harness::count(6, 100) {
+            let folder = Folder::new();
+            let path = folder.join("late.jay");
+            let finished = child!()
+                .setting("SCRUBJAY_MODE", mode)
+                .argument(&path)
+                .argument(round.to_string())
+                .succeed();
+            let log = Log::read(&path);
+            log.check();
+            told::check(&log, &finished.output);
+            assert!(log.header.has(header::FLAG_LATE));
+            assert_eq!(log.ledger(RESTING.name()).live(), (300, 3));
+            assert_eq!(log.ledger(ENDED.name()).live(), (500, 5));
+            assert!(mode == "count" || log.events.len() > 1_000, "{}", log.events.len());
+        }
+    }
+}
+
+pub fn child(arguments: &[String]) {
+    let round: u64 = arguments[1].parse().expect("a number");
+    let key = Key::new();
+    threads::run(5, 2, |_| {
+        let _scope = ENDED.enter();
+        std::mem::forget(vec![1_u8; 100]);
+        key.at_thread_end(|| drop(vec![1_u8; 10]));
+    });
+    let barrier = Barrier::new(4);
+    let load = Load::start(4);
+    std::thread::scope(|scope| {
+        let rest = |_| {
+            scope.spawn(|| {
+                let tag = RESTING.enter();
+                std::mem::forget(vec![1_u8; 100]);
+                drop(tag);
+                barrier.wait();
+                // Rests while the log starts, and then has events once more.
+                barrier.wait();
+                drop(vec![1_u8; 10]);
+            })
+        };
+        let resting: Vec<_> = (0..3).map(rest).collect();
+        barrier.wait();
+        std::thread::sleep(Duration::from_micros(3_000 + 371 * round));
+        let started = scrubjay::start_log(&arguments[0]).expect("a log can be started");
+        assert_eq!(started, Path::new(&arguments[0]));
+        scrubjay::start_log("another.jay").expect_err("there is a log already");
+        std::thread::sleep(Duration::from_millis(30));
+        barrier.wait();
+        resting.into_iter().for_each(|thread| thread.join().expect("it rests"));
+    });
+    threads::run(5, 2, |_| {
+        let _scope = ENDED.enter();
+        key.at_thread_end(|| drop(vec![1_u8; 10]));
+    });
+    load.stop();
+    told::tell();
+}
