@@ -51,7 +51,7 @@ impl Console {
     /// # Errors
     /// What the system says.
     pub fn wait(&mut self) -> Result<()> {
-        self.0.read(&mut [0])?;
+        let _size = self.0.read(&mut [0])?;
         Ok(())
     }
 }
