@@ -3,12 +3,12 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
 
-use scrubjay_log_format::EventKind;
+use scrubjay_log_format::{EventKind, TagClass};
 
 use crate::config::Config;
 use crate::control::{self, JOURNAL};
 use crate::inner::{Inner, Over, System};
-use crate::limits::TAGS_MAX;
+use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN, TAGS_MAX};
 use crate::recorder::{self, Released};
 use crate::trailer::{self, Valid};
 use crate::{damage, process, tag, wipe};
@@ -208,10 +208,10 @@ unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: 
     {
         hot.free(cell, site, layout.size());
         // SAFETY: the caller gives the block up.
-        hot.released(cell, unsafe { wipe_whole(block, layout.size(), site) });
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
     } else {
         // SAFETY: as above.
-        unsafe { give_up_slowly(config, block, layout.size(), site) };
+        unsafe { give_up_slowly(inner, config, block, layout, site) };
     }
     // SAFETY: the block is ours until it is released here.
     unsafe { trailer::bury(block, layout.size(), valid) };
@@ -223,23 +223,30 @@ unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: 
 /// for what is rare: an orphan, a tag whose cells the thread does not have yet.
 ///
 /// # Safety
-/// The block has `size` writable bytes and its owner has given it up.
+/// The block is live and its owner has given it up.
 #[inline(never)]
-unsafe fn give_up_slowly(config: &Config, block: *mut u8, size: usize, site: u32) {
+unsafe fn give_up_slowly<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    site: u32,
+) {
+    let size = layout.size();
     if let Some(hot) = recorder::hot_with_journal()
         && let Some(cell) = hot.cell(site)
     {
         hot.note(cell, EventKind::Free, (block as usize, size), site);
         hot.free(cell, site, size);
         // SAFETY: the caller's promise.
-        hot.released(cell, unsafe { wipe_whole(block, size, site) });
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
         hot.done();
         return;
     }
     recorder::enter(config, |entry| {
         entry.free(block as usize, size, site);
         // SAFETY: the caller's promise.
-        entry.released(site, unsafe { wipe_whole(block, size, site) });
+        entry.released(site, unsafe { wipe_whole(inner, block, layout, site) });
     });
 }
 
@@ -261,19 +268,29 @@ unsafe fn trailer_of<I: Inner>(inner: &I, block: *mut u8, layout: Layout) -> Opt
     valid
 }
 
-/// Overwrites a block that is about to be released, if its tag is wiped.
+/// Sees to it that nothing of a block that is about to be released remains, as
+/// its tag wants it.
 ///
 /// # Safety
-/// The block has `size` writable bytes and its owner has given it up.
+/// The block is live and its owner has given it up.
 #[inline(always)]
-unsafe fn wipe_whole(block: *mut u8, size: usize, site: u32) -> Released {
+unsafe fn wipe_whole<I: Inner>(inner: &I, block: *mut u8, layout: Layout, site: u32) -> Released {
+    let size = layout.size();
+    if inner.is_mapped(block, layout) && !is_secret(site) {
+        return Released { returned: size, ..Released::default() };
+    }
     if tag::is_wiped(site) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the block has so many bytes.
         unsafe { wipe::wipe(block, size) };
         Released { wiped: size, ..Released::default() }
     } else {
         Released { unwiped: size, ..Released::default() }
     }
+}
+
+/// Whether pages are overwritten before the kernel gets them.
+fn is_secret(site: u32) -> bool {
+    tag::is_wiped(site) && tag::class(site) == TagClass::Secret
 }
 
 /// # Safety
@@ -299,6 +316,15 @@ unsafe fn realloc<I: Inner>(
         // SAFETY: the inner allocator said that there is room.
         unsafe { trailer::write(block, new_size, site) };
         return block;
+    } else if inner.is_mapped(block, layout) {
+        // SAFETY: the block is live and mapped.
+        let grown = unsafe { grow_mapping(inner, config, block, layout, new_size, site) };
+        if let Some(grown) = grown {
+            return grown;
+        }
+    } else if new_size >= MAPPED_GROWTH_MIN {
+        // SAFETY: the caller's promises are passed on.
+        return unsafe { move_block(inner, config, block, layout, new_size, valid) };
     }
     if !tag::is_wiped(site) && control::mode() & JOURNAL == 0 {
         // SAFETY: the caller's promises are passed on.
@@ -327,7 +353,17 @@ unsafe fn shrink<I: Inner>(
     if layout.align() > I::SHRINKS_UP_TO_ALIGN {
         return false;
     }
+    let is_mapped = inner.is_mapped(block, layout);
+    if is_mapped && new_size < MAPPED_KEPT_MIN {
+        return false;
+    }
     let tail = layout.size() - new_size;
+    // What the kernel gets back as whole pages it blanks itself.
+    let returned = match is_mapped && !is_secret(site) {
+        true => layout.size().saturating_sub(inner.kept_by_mapping(new_size)),
+        false => 0,
+    };
+    let left = tail - returned;
     recorder::enter(config, |entry| {
         let old = (block as usize, layout.size());
         entry.realloc(old, (block as usize, new_size), site, 0);
@@ -335,17 +371,18 @@ unsafe fn shrink<I: Inner>(
             // SAFETY: the tail lies within the block, and its owner gave it up.
             let start = unsafe { block.add(new_size) };
             // SAFETY: as above.
-            unsafe { wipe::wipe(start, tail) };
-            tail
+            unsafe { wipe::wipe(start, left) };
+            left
         } else {
             0
         };
-        entry.released(site, Released { wiped, carried: new_size, unwiped: tail - wiped });
+        let unwiped = left - wiped;
+        entry.released(site, Released { wiped, carried: new_size, returned, unwiped });
     });
     // SAFETY: there is as much room as before.
     unsafe { trailer::write(block, new_size, site) };
     // SAFETY: the block is live, and shrinking in place is promised.
-    unsafe { inner.shrink_in_place(block, new_size) };
+    unsafe { inner.shrink_in_place(block, layout, new_size) };
     true
 }
 
@@ -362,6 +399,34 @@ fn record_in_place(
         entry.realloc((address, old_size), (address, new_size), site, 0);
         entry.released(site, Released { carried, ..Released::default() });
     });
+}
+
+/// Grows a mapped block: its pages move, nothing is copied, nothing remains.
+/// `None`, and nothing done, where that fails.
+///
+/// # Safety
+/// As for `GlobalAlloc::realloc`, and the block is mapped.
+unsafe fn grow_mapping<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+    site: u32,
+) -> Option<*mut u8> {
+    // SAFETY: the caller's promises are passed on.
+    let grown = unsafe { inner.grow_mapping(block, layout, new_size) }?;
+    recorder::enter(config, |entry| {
+        let old = (block as usize, layout.size());
+        entry.realloc(old, (grown as usize, new_size), site, 0);
+        entry.released(site, Released { carried: layout.size(), ..Released::default() });
+    });
+    if grown != block {
+        inner.leave_mapping(block, layout);
+    }
+    // SAFETY: the block has room for its trailer.
+    unsafe { trailer::write(grown, new_size, site) };
+    Some(grown)
 }
 
 /// Lets the inner allocator move a block that nobody wants wiped. In count
@@ -414,8 +479,13 @@ unsafe fn move_block<I: Inner>(
     let site = valid.site();
     // SAFETY: the caller promises that the new size does not overflow.
     let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-    // SAFETY: the layout is valid.
-    let moved = unsafe { inner.alloc(new_layout) };
+    let moved = if new_size > layout.size() {
+        // SAFETY: the layout is valid.
+        unsafe { inner.alloc_growing(new_layout) }
+    } else {
+        // SAFETY: as above.
+        unsafe { inner.alloc(new_layout) }
+    };
     if moved.is_null() {
         recorder::enter(config, |entry| entry.refused(block as usize, new_size, site));
         return moved;
@@ -429,7 +499,7 @@ unsafe fn move_block<I: Inner>(
         let old = (block as usize, layout.size());
         entry.realloc(old, (moved as usize, new_size), site, kept);
         // SAFETY: the program's bytes are in the new block.
-        let released = unsafe { wipe_whole(block, layout.size(), site) };
+        let released = unsafe { wipe_whole(inner, block, layout, site) };
         entry.released(site, released);
     });
     // SAFETY: the old block is ours until it is released here.

@@ -47,6 +47,7 @@ pub struct Config {
     pub(crate) log_limit: u64,
     pub(crate) chunk_size: u32,
     pub(crate) frames: u32,
+    pub(crate) mappings: bool,
 }
 
 impl Config {
@@ -61,6 +62,7 @@ impl Config {
             log_limit: limits::LOG_LIMIT_DEFAULT,
             chunk_size: format::CHUNK_SIZE_DEFAULT,
             frames: limits::FRAMES_DEFAULT,
+            mappings: true,
         }
     }
 
@@ -132,6 +134,14 @@ impl Config {
         self
     }
 
+    /// Whether large blocks over [`crate::System`] get mappings of their own
+    /// (`SCRUBJAY_MAPPINGS`: `on`, `off`): grown without copying, given back to
+    /// the kernel at release. On unless told otherwise.
+    pub const fn mappings(mut self, mappings: bool) -> Self {
+        self.mappings = mappings;
+        self
+    }
+
     /// The mode of a log that starts now.
     pub(crate) fn log_mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Journal)
@@ -166,6 +176,11 @@ impl Config {
         choose(&mut self.on_corruption, corruption, "abort or count", |word| match word {
             b"abort" => Some(OnCorruption::Abort),
             b"count" => Some(OnCorruption::Count),
+            _ => None,
+        });
+        choose(&mut self.mappings, c"SCRUBJAY_MAPPINGS", "on or off", |word| match word {
+            b"on" => Some(true),
+            b"off" => Some(false),
             _ => None,
         });
         choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {

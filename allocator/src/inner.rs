@@ -3,7 +3,8 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
 
-use crate::limits::TRAILER_SIZE;
+use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN, MAPPED_MIN, TRAILER_SIZE};
+use crate::mapped;
 
 /// What scrubjay needs of the allocator that it wraps. Sizes are those of the
 /// program's blocks; room for the trailer is added here.
@@ -31,11 +32,37 @@ pub(crate) unsafe trait Inner {
     const SHRINKS_UP_TO_ALIGN: usize;
 
     /// Gives the end of a block back.
-    unsafe fn shrink_in_place(&self, block: *mut u8, new_size: usize);
+    unsafe fn shrink_in_place(&self, block: *mut u8, layout: Layout, new_size: usize);
 
     /// Reallocates, and may move without wiping; `None` where that is no
     /// better than allocating, copying and releasing.
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> Option<*mut u8>;
+
+    /// As [`Inner::alloc`], for a block that has grown and will again.
+    unsafe fn alloc_growing(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { self.alloc(layout) }
+    }
+
+    /// Whether the block is a mapping, whose pages the kernel gets back.
+    fn is_mapped(&self, _: *mut u8, _: Layout) -> bool {
+        false
+    }
+
+    /// Grows a mapped block by moving its pages, if need be; `None` where that
+    /// fails, and nothing was done. A block that moved leaves its addresses
+    /// taken until [`Inner::leave_mapping`].
+    unsafe fn grow_mapping(&self, _: *mut u8, _: Layout, _new_size: usize) -> Option<*mut u8> {
+        None
+    }
+
+    /// Frees the addresses of a mapped block whose pages moved away.
+    fn leave_mapping(&self, _: *mut u8, _: Layout) {}
+
+    /// How many bytes of a mapped block stay mapped when it shrinks.
+    fn kept_by_mapping(&self, new_size: usize) -> usize {
+        new_size
+    }
 
     /// Bytes behind `block` that can be read to find out what befell it.
     unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize;
@@ -58,12 +85,27 @@ impl System {
     fn is_plain(layout: Layout) -> bool {
         layout.align() <= Self::ALIGN
     }
+
+    /// A mapping for a large block, which the kernel has blanked.
+    #[cold]
+    fn map(layout: Layout) -> *mut u8 {
+        if layout.align() > mapped::ALIGN {
+            return ptr::null_mut();
+        }
+        mapped::map(layout.size() + TRAILER_SIZE)
+    }
 }
 
 // SAFETY: malloc, posix_memalign and free keep these promises.
 unsafe impl Inner for System {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= MAPPED_MIN {
+            let block = Self::map(layout);
+            if !block.is_null() {
+                return block;
+            }
+        }
         // No overflow: a layout's size is at most isize::MAX.
         let size = layout.size() + TRAILER_SIZE;
         if Self::is_plain(layout) {
@@ -78,6 +120,12 @@ unsafe impl Inner for System {
 
     #[inline(always)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= MAPPED_MIN {
+            let block = Self::map(layout);
+            if !block.is_null() {
+                return block;
+            }
+        }
         if Self::is_plain(layout) {
             // SAFETY: calloc has no preconditions.
             return unsafe { libc::calloc(layout.size() + TRAILER_SIZE, 1) }.cast();
@@ -92,15 +140,19 @@ unsafe impl Inner for System {
     }
 
     #[inline(always)]
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        // SAFETY: the caller hands over a block of ours.
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if self.is_mapped(block, layout) {
+            // SAFETY: the caller hands over a block of ours.
+            return unsafe { mapped::unmap(block, layout.size() + TRAILER_SIZE) };
+        }
+        // SAFETY: as above.
         unsafe { libc::free(block.cast()) };
     }
 
     #[inline(always)]
-    unsafe fn has_slack_for(&self, block: *mut u8, _: Layout, new_size: usize) -> bool {
-        // SAFETY: the block is live.
-        let usable = unsafe { libc::malloc_usable_size(block.cast()) };
+    unsafe fn has_slack_for(&self, block: *mut u8, layout: Layout, new_size: usize) -> bool {
+        // SAFETY: the caller's promises are passed on.
+        let usable = unsafe { self.readable_size(block, layout) };
         new_size.checked_add(TRAILER_SIZE).is_some_and(|size| size <= usable)
     }
 
@@ -109,14 +161,19 @@ unsafe impl Inner for System {
     const SHRINKS_UP_TO_ALIGN: usize = if cfg!(target_env = "gnu") { Self::ALIGN } else { 0 };
 
     #[inline(always)]
-    unsafe fn shrink_in_place(&self, block: *mut u8, new_size: usize) {
+    unsafe fn shrink_in_place(&self, block: *mut u8, layout: Layout, new_size: usize) {
+        if self.is_mapped(block, layout) {
+            let [size, new_size] = [layout.size(), new_size].map(|size| size + TRAILER_SIZE);
+            // SAFETY: the block is live, and its owner gave the tail up.
+            return unsafe { mapped::shrink(block, size, new_size) };
+        }
         // SAFETY: the block is live.
         unsafe { libc::realloc(block.cast(), new_size + TRAILER_SIZE) };
     }
 
     #[inline(always)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> Option<*mut u8> {
-        if !Self::is_plain(layout) {
+        if !Self::is_plain(layout) || self.is_mapped(block, layout) {
             return None;
         }
         let size = new_size.checked_add(TRAILER_SIZE)?;
@@ -124,7 +181,47 @@ unsafe impl Inner for System {
         Some(unsafe { libc::realloc(block.cast(), size) }.cast())
     }
 
-    unsafe fn readable_size(&self, block: *mut u8, _: Layout) -> usize {
+    #[inline(always)]
+    unsafe fn alloc_growing(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= MAPPED_GROWTH_MIN {
+            let block = Self::map(layout);
+            if !block.is_null() {
+                return block;
+            }
+        }
+        // SAFETY: the caller's promises are passed on.
+        unsafe { self.alloc(layout) }
+    }
+
+    #[inline(always)]
+    fn is_mapped(&self, block: *mut u8, layout: Layout) -> bool {
+        layout.size() >= MAPPED_KEPT_MIN && mapped::contains(block)
+    }
+
+    unsafe fn grow_mapping(
+        &self,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+    ) -> Option<*mut u8> {
+        let new_size = new_size.checked_add(TRAILER_SIZE)?;
+        // SAFETY: the caller's block is a mapped one.
+        unsafe { mapped::grow(block, layout.size() + TRAILER_SIZE, new_size) }
+    }
+
+    fn leave_mapping(&self, block: *mut u8, layout: Layout) {
+        mapped::leave(block, layout.size() + TRAILER_SIZE);
+    }
+
+    fn kept_by_mapping(&self, new_size: usize) -> usize {
+        mapped::pages(new_size + TRAILER_SIZE)
+    }
+
+    #[inline(always)]
+    unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize {
+        if layout.size() >= MAPPED_KEPT_MIN && mapped::contains(block) {
+            return mapped::pages(layout.size() + TRAILER_SIZE);
+        }
         // SAFETY: if the block is not live any more this reads the heap's own
         // words in front of it, which free would read, too.
         unsafe { libc::malloc_usable_size(block.cast()) }
@@ -170,7 +267,7 @@ unsafe impl<A: GlobalAlloc> Inner for Over<A> {
 
     const SHRINKS_UP_TO_ALIGN: usize = 0;
 
-    unsafe fn shrink_in_place(&self, _: *mut u8, _: usize) {}
+    unsafe fn shrink_in_place(&self, _: *mut u8, _: Layout, _: usize) {}
 
     unsafe fn realloc(&self, _: *mut u8, _: Layout, _: usize) -> Option<*mut u8> {
         None

@@ -64,6 +64,8 @@ mod ledger;
 mod limits;
 mod line;
 mod log_name;
+#[expect(unsafe_code, reason = "maps and moves the pages of large blocks")]
+mod mapped;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
@@ -78,6 +80,7 @@ mod store;
 mod tag;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
+mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;
 #[expect(unsafe_code, reason = "overwrites a block")]

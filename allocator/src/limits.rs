@@ -64,12 +64,38 @@ pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;
 /// The helper looks for work at least this often, in nanoseconds.
 pub(crate) const HELPER_STEP_NS: i64 = 50_000_000;
 
+/// From this size on a block over `System` gets a mapping of its own, bytes:
+/// glibc maps them, too, whatever its thresholds have become.
+pub(crate) const MAPPED_MIN: usize = 32 << 20;
+/// A block that grows to this size or above moves to a mapping once, bytes,
+/// and is remapped from then on.
+pub(crate) const MAPPED_GROWTH_MIN: usize = 1 << 20;
+/// A mapped block that shrinks below this leaves its mapping, bytes: a release
+/// of less need not ask whose the block is.
+pub(crate) const MAPPED_KEPT_MIN: usize = 128 << 10;
+/// Mapped blocks stand in slots of 2^17 to 2^36 bytes; larger ones are left to
+/// the inner allocator.
+pub(crate) const SLOT_SHIFT_MIN: u32 = 17;
+/// See [`SLOT_SHIFT_MIN`].
+pub(crate) const SLOT_SHIFT_MAX: u32 = 36;
+/// Slots of one size, at most; blocks beyond are left to the inner allocator.
+pub(crate) const SLOTS_MAX: usize = 1024;
+/// Address space for the slots of one size, at most, in bytes.
+pub(crate) const SLOTS_SPAN_MAX: usize = 1 << 40;
+/// From this size on a wipe asks first which pages were touched, bytes: the
+/// answer costs about 5 µs, and a page that was not is not faulted in.
+pub(crate) const TOUCHED_ASKED_MIN: usize = 4 << 20;
+
 /// Size of the trailer behind each block.
 pub(crate) const TRAILER_SIZE: usize = 8;
 
 const _: () = assert!(GROUPS_MAX * TAGS_PER_GROUP == TAGS_MAX);
 const _: () = assert!(CELL_PAGES_MAX >= THREAD_SLOTS_MAX);
 const _: () = assert!(WINDOW_SIZE.is_multiple_of(format::CHUNK_SIZE_MIN as usize));
+const _: () = assert!(MAPPED_KEPT_MIN <= MAPPED_GROWTH_MIN);
+const _: () = assert!(MAPPED_GROWTH_MIN <= MAPPED_MIN);
+const _: () = assert!(MAPPED_GROWTH_MIN >= 1 << SLOT_SHIFT_MIN);
+const _: () = assert!(SLOTS_SPAN_MAX >> SLOT_SHIFT_MAX > 0);
 const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
 const _: () = assert!(CELL_PAGES_MAX * format::cell::PAGE_SIZE <= LEDGER_RESERVE);

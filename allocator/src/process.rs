@@ -12,7 +12,7 @@ use crate::limits::TAGS_MAX;
 use crate::line::Line;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
-use crate::{frames, helper, journal, late, ledger, os, tag, trailer};
+use crate::{frames, helper, journal, late, ledger, mapped, os, tag, trailer};
 
 /// How far the process has come; unlike the mode word it survives a fork.
 static STAGE: AtomicU32 = AtomicU32::new(UNTOUCHED);
@@ -75,6 +75,9 @@ fn begun(config: &Config) -> Option<&'static Store> {
 fn begin(config: &Config) {
     let config = config.with_environment();
     trailer::choose_key();
+    if !config.mappings {
+        mapped::forbid();
+    }
     tag::choose_untagged(config.wipe);
     let store = match config.log {
         Some(name) => open_log(name.as_bytes(), config, 0, 1, |_| ()),

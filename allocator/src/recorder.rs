@@ -8,7 +8,7 @@ use scrubjay_log_format::EventKind;
 use scrubjay_log_format::cell::{
     CARRIED_BYTES, COPIED_BYTES, DROPPED_ALLOCATED_BLOCKS, DROPPED_ALLOCATED_BYTES,
     DROPPED_FAILED_COUNT, DROPPED_FREED_BLOCKS, DROPPED_FREED_BYTES, FAILED_BYTES, FAILED_COUNT,
-    REALLOC_IN_PLACE, REALLOC_MOVED, UNWIPED_BYTES, WIPED_BYTES,
+    REALLOC_IN_PLACE, REALLOC_MOVED, RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
 use crate::config::Config;
@@ -26,6 +26,8 @@ pub(crate) struct Released {
     pub(crate) wiped: usize,
     /// Still in use: kept in place by a realloc.
     pub(crate) carried: usize,
+    /// Given back to the kernel as whole pages.
+    pub(crate) returned: usize,
     /// Left as they were, because policy or tag said so.
     pub(crate) unwiped: usize,
 }
@@ -99,9 +101,9 @@ impl Hot {
     /// What became of its bytes.
     #[inline(always)]
     pub(crate) fn released(&self, cell: &Cell, released: Released) {
-        if released.unwiped == 0 {
-            Own::add(&cell[WIPED_BYTES], released.wiped as u64);
-        } else {
+        Own::add(&cell[WIPED_BYTES], released.wiped as u64);
+        if released.wiped == 0 {
+            Own::add(&cell[RETURNED_BYTES], released.returned as u64);
             Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
         }
     }
@@ -196,8 +198,13 @@ impl Entry<'_> {
     /// Tells what became of the bytes of a release that was recorded before,
     /// and ends the event.
     pub(crate) fn released(&self, site: u32, released: Released) {
-        let Released { wiped, carried, unwiped } = released;
-        let counters = [(WIPED_BYTES, wiped), (CARRIED_BYTES, carried), (UNWIPED_BYTES, unwiped)];
+        let Released { wiped, carried, returned, unwiped } = released;
+        let counters = [
+            (WIPED_BYTES, wiped),
+            (CARRIED_BYTES, carried),
+            (RETURNED_BYTES, returned),
+            (UNWIPED_BYTES, unwiped),
+        ];
         self.count(site, counters.map(|(index, size)| (index, size as u64)));
         self.done();
     }
