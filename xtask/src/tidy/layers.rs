@@ -32,7 +32,7 @@ pub fn imports_go_downward(tree: &Tree) -> Vec<Finding> {
                 _ if import == module => continue,
                 Some(level) if level < own => continue,
                 Some(_) => format!("`{module}` imports `{import}`, which is not below it"),
-                None => format!("`{module}` imports `crate::{import}`, which is no module"),
+                None => format!("`{module}` imports `crate::{import}`, which has no place"),
             };
             findings.push(Finding::new(&file.path, line, what));
         }
@@ -159,7 +159,7 @@ mod tests {
             [
                 "allocator/src/map.rs:2: `map` imports `clock`, which is not below it",
                 "allocator/src/map.rs:2: `map` imports `top`, which is not below it",
-                "allocator/src/map.rs:3: `map` imports `crate::Tag`, which is no module",
+                "allocator/src/map.rs:3: `map` imports `crate::Tag`, which has no place",
             ]
         );
     }
