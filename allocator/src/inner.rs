@@ -143,7 +143,7 @@ unsafe impl Inner for System {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if self.is_mapped(block, layout) {
             // SAFETY: the caller hands over a block of ours.
-            return unsafe { mapped::unmap(block, layout.size() + TRAILER_SIZE) };
+            return unsafe { mapped::unmap(block) };
         }
         // SAFETY: as above.
         unsafe { libc::free(block.cast()) };

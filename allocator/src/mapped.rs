@@ -4,7 +4,9 @@
 //! They stand in one reserved range of addresses, by which a release knows
 //! them: glibc maps blocks by a threshold that moves, so a size tells nothing.
 //! The range is cut into slots of powers of two, each size in a stretch of its
-//! own; a bit says that a slot is taken.
+//! own; a bit says that a slot is taken. A taken slot is mapped whole, as one
+//! mapping, of which only touched pages take memory: `mremap` moves no range
+//! that several mappings make up.
 
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -107,6 +109,11 @@ fn slot_of(block: *mut u8) -> Option<(usize, usize)> {
     Some((class, (at - STRETCHES[class]) / slot_size(class)))
 }
 
+/// The size of the slot that starts at `block`.
+fn size_of_slot(block: *mut u8) -> usize {
+    slot_of(block).map_or(0, |(class, _)| slot_size(class))
+}
+
 fn take_slot(class: usize) -> Option<*mut u8> {
     let start = start()?;
     for (index, word) in TAKEN[class].iter().enumerate() {
@@ -130,7 +137,7 @@ fn take_slot(class: usize) -> Option<*mut u8> {
 }
 
 /// Frees the slot of a block whose pages are gone.
-pub(crate) fn give_slot_back(block: *mut u8) {
+fn give_slot_back(block: *mut u8) {
     if let Some((class, number)) = slot_of(block) {
         TAKEN[class][number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
     }
@@ -144,54 +151,53 @@ pub(crate) fn map(size: usize) -> *mut u8 {
     }
     let Some(block) = class_for(size).and_then(take_slot) else { return ptr::null_mut() };
     // SAFETY: the slot is ours, and nothing refers to it.
-    if unsafe { os::map_over(block, pages(size), None, 0) } {
+    if unsafe { os::map_over(block, size_of_slot(block), None, 0) } {
         return block;
     }
     give_slot_back(block);
     ptr::null_mut()
 }
 
-/// Releases a block of `size` bytes to the kernel.
+/// Releases a block to the kernel.
 ///
 /// # Safety
 /// The block came from this module, and its owner gives it up.
-pub(crate) unsafe fn unmap(block: *mut u8, size: usize) {
-    // SAFETY: the range is the block's own.
-    if unsafe { os::return_pages(block, pages(size)) } {
+pub(crate) unsafe fn unmap(block: *mut u8) {
+    // SAFETY: the slot is the block's own.
+    if unsafe { os::return_pages(block, size_of_slot(block)) } {
         give_slot_back(block);
     }
 }
 
 /// Makes a block larger, in place or by moving its pages. The old slot stays
 /// taken, so that nobody gets its addresses before the move is recorded:
-/// [`give_slot_back`] frees it. `None`, and nothing changed, where that fails.
+/// [`leave`] frees it. `None`, and nothing changed, where that fails.
 ///
 /// # Safety
 /// The block came from this module with `size` bytes.
 pub(crate) unsafe fn grow(block: *mut u8, size: usize, new_size: usize) -> Option<*mut u8> {
-    let (old, new) = (pages(size), new_size.checked_next_multiple_of(os::page_size())?);
-    let (class, _) = slot_of(block)?;
-    if new <= slot_size(class) {
-        // SAFETY: what lies behind the block is its own slot.
-        let behind = unsafe { block.add(old) };
-        // SAFETY: as above; nothing refers to what lies behind the block.
-        let mapped = new == old || unsafe { os::map_over(behind, new - old, None, 0) };
-        return mapped.then_some(block);
+    if new_size <= size_of_slot(block) {
+        return Some(block);
     }
     let moved = class_for(new_size).and_then(take_slot)?;
     // SAFETY: the old range is the block's, the new one its slot's.
-    if !unsafe { os::move_pages(block, old, moved, new) } {
+    if !unsafe { os::move_pages(block, pages(size), moved, size_of_slot(moved)) } {
         give_slot_back(moved);
         return None;
     }
     Some(moved)
 }
 
-/// Takes the addresses back that a move has left. Call it once the move is
-/// recorded.
+/// Takes the addresses back that a move of `size` bytes has left. Call it once
+/// the move is recorded.
 pub(crate) fn leave(block: *mut u8, size: usize) {
-    // Where somebody has mapped something there meanwhile the slot stays taken.
-    if os::reserve_again(block, pages(size)) {
+    let (hole, slot) = (pages(size), size_of_slot(block));
+    // SAFETY: the rest lies within the slot.
+    let rest = unsafe { block.add(hole) };
+    // SAFETY: the slot is ours until it is given back, and nothing refers to it.
+    let returned = hole == slot || unsafe { os::return_pages(rest, slot - hole) };
+    // Where somebody has mapped something in the hole the slot stays taken.
+    if returned && os::reserve_again(block, hole) {
         give_slot_back(block);
     }
 }
@@ -205,8 +211,8 @@ pub(crate) unsafe fn shrink(block: *mut u8, size: usize, new_size: usize) {
     if new < old {
         // SAFETY: the tail lies within the block.
         let tail = unsafe { block.add(new) };
-        // SAFETY: its owner gave it up; a refusal leaves it as it is.
-        unsafe { os::return_pages(tail, old - new) };
+        // SAFETY: its owner gave it up.
+        unsafe { os::blank_pages(tail, old - new) };
     }
 }
 
@@ -243,7 +249,7 @@ mod tests {
         assert!(bytes[..size].iter().all(|&byte| byte == 7));
         assert!(bytes[size..].iter().all(|&byte| byte == 0));
         // SAFETY: the block is ours.
-        unsafe { unmap(moved, 5 * size) };
+        unsafe { unmap(moved) };
         assert!(!TAKEN.iter().flatten().any(|word| word.load(Ordering::Relaxed) != 0));
     }
 }

@@ -204,6 +204,15 @@ pub(crate) unsafe fn return_pages(address: *mut u8, size: usize) -> bool {
     mapped != libc::MAP_FAILED
 }
 
+/// Gives a range's pages back to the kernel; the range reads as zeros then.
+///
+/// # Safety
+/// The range is private memory of the caller's that nobody else refers to.
+pub(crate) unsafe fn blank_pages(address: *mut u8, size: usize) {
+    // SAFETY: the caller owns the range.
+    unsafe { libc::madvise(address.cast(), size, libc::MADV_DONTNEED) };
+}
+
 /// Takes addresses that were given up, unless somebody has them by now.
 pub(crate) fn reserve_again(address: *mut u8, size: usize) -> bool {
     let flags =
