@@ -22,7 +22,7 @@ pub(crate) const JOURNAL: u32 = 1 << 1;
 /// From here up the mode word counts the stores that were in force.
 pub(crate) const EPOCH_SHIFT: u32 = 8;
 
-/// A lock that nobody waits for without an end.
+/// A lock that no event waits for without an end.
 pub(crate) struct Lock(SpinMutex<()>);
 
 impl Lock {
@@ -33,6 +33,16 @@ impl Lock {
     /// Tries once.
     pub(crate) fn try_once(&self) -> Option<SpinMutexGuard<'_, ()>> {
         self.0.try_lock()
+    }
+
+    /// Waits until nobody has it. Only outside of the four methods: whoever
+    /// has it may be making room in a file.
+    pub(crate) fn wait(&self) -> SpinMutexGuard<'_, ()> {
+        loop {
+            if let Some(guard) = self.try_for_a_while() {
+                return guard;
+            }
+        }
     }
 
     /// Tries for a while, letting others run; `None` where that was in vain.

@@ -92,7 +92,7 @@ impl Tag {
     }
 
     /// The tag's index. The first call registers it, for which there must be a
-    /// store; 0 where the registry is full, or was busy for long.
+    /// store; 0 where the registry is full.
     #[inline]
     pub(crate) fn index(&'static self) -> u32 {
         match self.index.load(Ordering::Acquire) {
@@ -105,7 +105,7 @@ impl Tag {
     #[cold]
     fn register(&'static self) -> u32 {
         let Some(store) = store::current() else { return 0 };
-        let Some(_guard) = control().tags.try_for_a_while() else { return 0 };
+        let _guard = control().tags.wait();
         let known = (1..count()).find(|&index| get(index).is_some_and(|tag| tag.name == self.name));
         let index = known.unwrap_or_else(count);
         if index as usize >= TAGS_MAX {
