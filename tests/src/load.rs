@@ -1,7 +1,7 @@
 //! Work that goes on in the background while something is tried.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 
 use crate::churn::Churn;
@@ -14,13 +14,16 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts so many threads.
+    /// Starts so many threads; each has had events when this returns.
     pub fn start(threads: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
+        let begun = Arc::new(Barrier::new(threads as usize + 1));
         let work = |number: u64| {
-            let stop = Arc::clone(&stop);
+            let (stop, begun) = (Arc::clone(&stop), Arc::clone(&begun));
             move || {
                 let mut seed = number << 40;
+                drop(std::hint::black_box(vec![0_u8; 1]));
+                begun.wait();
                 while !stop.load(Ordering::Relaxed) {
                     Churn { seed, threads: 1, steps: 100, refused_one_in: 0 }.run();
                     seed += 1;
@@ -28,6 +31,7 @@ impl Load {
             }
         };
         let threads = (0..threads).map(|number| thread::spawn(work(number))).collect();
+        begun.wait();
         Self { stop, threads }
     }
 

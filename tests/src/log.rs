@@ -54,6 +54,10 @@ pub struct Log {
     pub journal_chunks: BTreeMap<u32, u64>,
     /// Pages of cells that somebody has.
     pub page_count: usize,
+    /// Tags by name.
+    names: BTreeMap<String, u32>,
+    /// Cells by tag, summed over all slots.
+    sums: BTreeMap<u32, Cell>,
 }
 
 impl Log {
@@ -72,6 +76,8 @@ impl Log {
             events: Vec::new(),
             journal_chunks: BTreeMap::new(),
             page_count: 0,
+            names: BTreeMap::new(),
+            sums: BTreeMap::new(),
             header,
         };
         let chunks = bytes.chunks_exact(log.header.chunk_size as usize);
@@ -83,6 +89,15 @@ impl Log {
                     assert_eq!(checksum, chunk::payload_checksum(bytes), "chunk {index}");
                 }
                 log.take_in(&header, bytes);
+            }
+        }
+        for tag in log.tags.values() {
+            let twice = log.names.insert(tag.name.clone(), tag.index);
+            assert!(twice.is_none(), "two tags are called {}", tag.name);
+        }
+        for ((_, tag), cell) in &log.cells {
+            for (sum, word) in log.sums.entry(*tag).or_default().iter_mut().zip(cell) {
+                *sum = sum.wrapping_add(*word);
             }
         }
         log
@@ -157,19 +172,12 @@ impl Log {
 
     /// The index of a tag.
     pub fn tag(&self, name: &str) -> u32 {
-        let found = self.tags.values().find(|tag| tag.name == name);
-        found.unwrap_or_else(|| panic!("no tag is called {name}")).index
+        *self.names.get(name).unwrap_or_else(|| panic!("no tag is called {name}"))
     }
 
     /// A tag's counters, summed over all slots.
     pub fn cell(&self, tag: u32) -> Cell {
-        let mut sum = [0_u64; cell::WORD_COUNT];
-        for (_, cell) in self.cells.iter().filter(|((_, of), _)| *of == tag) {
-            for (sum, word) in sum.iter_mut().zip(cell) {
-                *sum = sum.wrapping_add(*word);
-            }
-        }
-        sum
+        self.sums.get(&tag).copied().unwrap_or_default()
     }
 
     /// What the ledger says of a tag.

@@ -6,18 +6,24 @@ use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
 mod a_dump_under_load_lies_between_two_snapshots;
+mod a_journal_that_ends_leaves_the_ledger_exact;
 mod a_log_that_starts_late_is_exact;
 mod a_thousand_tags_are_told_apart;
 mod allocation_at_exit_is_counted;
 mod allocation_in_thread_teardown_is_counted;
+mod bad_settings_cost_one_line;
 mod damage_is_counted_where_the_policy_says_so;
 mod damage_is_named_and_aborts;
 mod forked_children_begin_with_what_lives;
 mod forks_under_load_do_not_hang;
 mod frees_after_the_exit_hook_are_counted;
+mod logs_are_private_and_overwrite_nothing;
+mod names_of_logs_have_placeholders;
 mod panics_leave_scopes_as_they_were;
 mod tags_beyond_the_limit_count_as_untagged;
 mod ten_thousand_threads_take_the_place_of_few;
+mod who_drops_does_not_wait;
+mod without_room_for_a_log_the_program_runs;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -25,17 +31,23 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_dump_under_load_lies_between_two_snapshots,
+        a_journal_that_ends_leaves_the_ledger_exact,
         a_log_that_starts_late_is_exact,
         a_thousand_tags_are_told_apart,
         allocation_at_exit_is_counted,
         allocation_in_thread_teardown_is_counted,
+        bad_settings_cost_one_line,
         damage_is_counted_where_the_policy_says_so,
         damage_is_named_and_aborts,
         forked_children_begin_with_what_lives,
         forks_under_load_do_not_hang,
         frees_after_the_exit_hook_are_counted,
+        logs_are_private_and_overwrite_nothing,
+        names_of_logs_have_placeholders,
         panics_leave_scopes_as_they_were,
         tags_beyond_the_limit_count_as_untagged,
         ten_thousand_threads_take_the_place_of_few,
+        who_drops_does_not_wait,
+        without_room_for_a_log_the_program_runs,
     ])
 }
