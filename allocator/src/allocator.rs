@@ -200,6 +200,31 @@ unsafe fn take_in_slowly<I: Inner>(
 /// As for `GlobalAlloc::dealloc`.
 #[inline]
 unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    if layout.size() < MAPPED_KEPT_MIN {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { release(inner, config, block, layout) };
+    } else {
+        // SAFETY: as above.
+        unsafe { release_large(inner, config, block, layout) };
+    }
+}
+
+/// Out of line, so that a small block's release need not ask whether it is
+/// mapped: its size is known to be too small.
+///
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[cold]
+#[inline(never)]
+unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    // SAFETY: the caller's promises are passed on.
+    unsafe { release(inner, config, block, layout) };
+}
+
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[inline(always)]
+unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return };
     let site = valid.site();

@@ -86,6 +86,35 @@ impl System {
         layout.align() <= Self::ALIGN
     }
 
+    /// # Safety
+    /// As for `GlobalAlloc::alloc`.
+    #[inline(always)]
+    unsafe fn alloc_on_heap(layout: Layout) -> *mut u8 {
+        // No overflow: a layout's size is at most isize::MAX.
+        let size = layout.size() + TRAILER_SIZE;
+        if Self::is_plain(layout) {
+            // SAFETY: malloc has no preconditions.
+            return unsafe { libc::malloc(size) }.cast();
+        }
+        let mut block = ptr::null_mut();
+        // SAFETY: the alignment is a power of two above a pointer's size.
+        let refused = unsafe { libc::posix_memalign(&mut block, layout.align(), size) };
+        if refused == 0 { block.cast() } else { ptr::null_mut() }
+    }
+
+    /// # Safety
+    /// As for `GlobalAlloc::alloc`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_large(layout: Layout) -> *mut u8 {
+        let block = Self::map(layout);
+        if !block.is_null() {
+            return block;
+        }
+        // SAFETY: the caller's promises are passed on.
+        unsafe { Self::alloc_on_heap(layout) }
+    }
+
     /// A mapping for a large block, which the kernel has blanked.
     #[cold]
     fn map(layout: Layout) -> *mut u8 {
@@ -101,21 +130,11 @@ unsafe impl Inner for System {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() >= MAPPED_MIN {
-            let block = Self::map(layout);
-            if !block.is_null() {
-                return block;
-            }
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { Self::alloc_large(layout) };
         }
-        // No overflow: a layout's size is at most isize::MAX.
-        let size = layout.size() + TRAILER_SIZE;
-        if Self::is_plain(layout) {
-            // SAFETY: malloc has no preconditions.
-            return unsafe { libc::malloc(size) }.cast();
-        }
-        let mut block = ptr::null_mut();
-        // SAFETY: the alignment is a power of two above a pointer's size.
-        let refused = unsafe { libc::posix_memalign(&mut block, layout.align(), size) };
-        if refused == 0 { block.cast() } else { ptr::null_mut() }
+        // SAFETY: as above.
+        unsafe { Self::alloc_on_heap(layout) }
     }
 
     #[inline(always)]
@@ -131,7 +150,7 @@ unsafe impl Inner for System {
             return unsafe { libc::calloc(layout.size() + TRAILER_SIZE, 1) }.cast();
         }
         // SAFETY: the caller's promises are passed on.
-        let block = unsafe { self.alloc(layout) };
+        let block = unsafe { Self::alloc_on_heap(layout) };
         if !block.is_null() {
             // SAFETY: the block was just allocated with this size.
             unsafe { block.write_bytes(0, layout.size()) };

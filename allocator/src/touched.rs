@@ -88,7 +88,6 @@ fn holds_something(entry: u64) -> bool {
 }
 
 #[cfg(test)]
-#[expect(unsafe_code, reason = "touches pages")]
 mod tests {
     use super::*;
 
@@ -100,44 +99,46 @@ mod tests {
         assert!(!holds_something(0x0080_0000_0000_0000));
     }
 
-    fn touched_by(way: impl Fn(i32, u64, u64, usize, &mut dyn FnMut(u64, u64))) {
+    /// The pages of a buffer that a way of asking finds, from its first.
+    fn pages_found(buffer: &[u8], way: impl Fn(i32, u64, u64, usize, &mut Pages)) -> Pages {
         let page_size = os::page_size();
-        let size = 100 * page_size;
-        let start = os::map_private(size);
-        assert!(!start.is_null());
+        let start = (buffer.as_ptr() as usize).next_multiple_of(page_size) as u64;
+        let end = start + (buffer.len() - page_size) as u64;
+        let file = os::open_pagemap().expect("one's own pagemap is readable");
+        let mut pages = Pages::new();
+        way(file, start, end, page_size, &mut pages);
+        os::close(file);
+        pages.into_iter().map(|page| page - start / page_size as u64).collect()
+    }
+
+    type Pages = std::collections::BTreeSet<u64>;
+
+    fn read_entries(file: i32, from: u64, end: u64, page: usize, pages: &mut Pages) {
+        let mut part = |from: u64, to: u64| pages.extend(from / page as u64..to / page as u64);
+        assert_eq!(read(file, from, end, page as u64, &mut part), end);
+    }
+
+    fn scan_whole(file: i32, from: u64, end: u64, page: usize, pages: &mut Pages) {
+        let mut part = |from: u64, to: u64| pages.extend(from / page as u64..to / page as u64);
+        assert_eq!(scan(file, from, end, page, &mut part), end);
+    }
+
+    #[test]
+    fn touched_pages_are_found_by_entries_and_alike_by_a_scan() {
+        let page_size = os::page_size();
+        let mut buffer = vec![0_u8; 101 * page_size];
+        let offset =
+            (buffer.as_ptr() as usize).next_multiple_of(page_size) - buffer.as_ptr() as usize;
         for page in [0, 7, 8, 99] {
-            // SAFETY: the page lies within the mapping.
-            let page = unsafe { start.add(page * page_size) };
-            // SAFETY: as above.
-            unsafe { page.write(1) };
+            buffer[offset + page * page_size] = 1;
         }
-        let start = start as u64;
+        let by_entries = pages_found(&buffer, read_entries);
+        assert!([0, 7, 8, 99].iter().all(|page| by_entries.contains(page)), "{by_entries:?}");
         let file = os::open_pagemap().expect("one's own pagemap is readable");
-        let mut pages = Vec::new();
-        way(file, start, start + size as u64, page_size, &mut |from: u64, to: u64| {
-            pages.extend((from..to).step_by(page_size).map(|at| (at - start) / page_size as u64));
-        });
+        let can_scan = os::scan_pagemap(file, 0, 4096, &mut [PageRun::default()]).is_some();
         os::close(file);
-        assert_eq!(pages, [0, 7, 8, 99]);
-    }
-
-    #[test]
-    fn entries_tell_the_touched_pages() {
-        touched_by(|file, from, end, page, mut part| {
-            assert_eq!(read(file, from, end, page as u64, &mut part), end);
-        });
-    }
-
-    #[test]
-    fn a_scan_tells_the_same_or_nothing() {
-        let mut run = [PageRun::default()];
-        let file = os::open_pagemap().expect("one's own pagemap is readable");
-        let known = os::scan_pagemap(file, 0, 4096, &mut run).is_some();
-        os::close(file);
-        if known {
-            touched_by(|file, from, end, page, mut part| {
-                assert_eq!(scan(file, from, end, page, &mut part), end);
-            });
+        if can_scan {
+            assert_eq!(pages_found(&buffer, scan_whole), by_entries);
         }
     }
 }
