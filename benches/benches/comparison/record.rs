@@ -33,7 +33,7 @@ pub fn write(
         "settings": settings,
     });
     fs::write(stem.with_extension("json"), serde_json::to_string_pretty(&record)? + "\n")?;
-    fs::write(stem.with_extension("txt"), format!("{command}\n{text}"))?;
+    fs::write(stem.with_extension("txt"), format!("`{command}` on {text}"))?;
     eprintln!("wrote {}.txt and .json", stem.display());
     Ok(())
 }

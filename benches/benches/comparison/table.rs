@@ -13,7 +13,7 @@ pub fn text(machine: &Machine, rounds: usize, all: &[Measured]) -> String {
         .filter(|&index| all.iter().any(|measured| !measured.nanoseconds[index].is_empty()))
         .collect();
     let mut text = format!(
-        "{}\nTime as a ratio to `System`: medians of {rounds} interleaved rounds. Noise is what\n\
+        "{}.\nTime as a ratio to `System`: medians of {rounds} interleaved rounds. Noise is what\n\
          `System again` shows; `~` marks a ratio within three times that.\n\n",
         machine.line()
     );
