@@ -72,12 +72,18 @@ mod os;
 mod process;
 #[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
 mod published;
+#[expect(unsafe_code, reason = "moves blocks")]
+mod realloc;
 mod recorder;
+#[expect(unsafe_code, reason = "hands blocks back to the wrapped allocator")]
+mod release;
 mod report;
 mod scope;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
 mod store;
 mod tag;
+#[expect(unsafe_code, reason = "takes blocks from the wrapped allocator")]
+mod take;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
 mod touched;

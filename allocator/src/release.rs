@@ -1,0 +1,143 @@
+//! A block goes: look at its trailer, record, wipe, release.
+
+use core::alloc::Layout;
+
+use scrubjay_log_format::{EventKind, TagClass};
+
+use crate::config::Config;
+use crate::inner::Inner;
+use crate::limits::{MAPPED_KEPT_MIN, TAGS_MAX};
+use crate::recorder::{self, Released};
+use crate::trailer::{self, Valid};
+use crate::{damage, tag, wipe};
+
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[inline(always)]
+pub(crate) unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    if layout.size() < MAPPED_KEPT_MIN {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { release(inner, config, block, layout) };
+    } else {
+        // SAFETY: as above.
+        unsafe { release_large(inner, config, block, layout) };
+    }
+}
+
+/// Out of line, so that a small block's release need not ask whether it is
+/// mapped: its size is known to be too small.
+///
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[cold]
+#[inline(never)]
+unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    // SAFETY: the caller's promises are passed on.
+    unsafe { release(inner, config, block, layout) };
+}
+
+/// # Safety
+/// As for `GlobalAlloc::dealloc`.
+#[inline(always)]
+unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    // SAFETY: the block is ours and has a trailer.
+    let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return };
+    let site = valid.site();
+    if let Some(hot) = recorder::hot()
+        && let Some(cell) = hot.cell(site)
+    {
+        hot.free(cell, site, layout.size());
+        // SAFETY: the caller gives the block up.
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
+    } else {
+        // SAFETY: as above.
+        unsafe { give_up_slowly(inner, config, block, layout, site) };
+    }
+    // SAFETY: the block is ours until it is released here.
+    unsafe { trailer::bury(block, layout.size(), valid) };
+    // SAFETY: the block was allocated with this layout.
+    unsafe { inner.dealloc(block, layout) };
+}
+
+/// Records and wipes a block that is about to be released, for a journal, and
+/// for what is rare: an orphan, a tag whose cells the thread does not have yet.
+///
+/// # Safety
+/// The block is live and its owner has given it up.
+#[inline(never)]
+unsafe fn give_up_slowly<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    site: u32,
+) {
+    let size = layout.size();
+    if let Some(hot) = recorder::hot_with_journal()
+        && let Some(cell) = hot.cell(site)
+    {
+        hot.note(cell, EventKind::Free, (block as usize, size), site);
+        hot.free(cell, site, size);
+        // SAFETY: the caller's promise.
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
+        hot.done();
+        return;
+    }
+    recorder::enter(config, |entry| {
+        entry.free(block as usize, size, site);
+        // SAFETY: the caller's promise.
+        entry.released(site, unsafe { wipe_whole(inner, block, layout, site) });
+    });
+}
+
+/// The trailer of a block, or a report that it is damaged.
+///
+/// # Safety
+/// The block came from `alloc` and its kin with this layout; if it did not, a
+/// report is what the caller gets.
+#[inline(always)]
+pub(crate) unsafe fn trailer_of<I: Inner>(
+    inner: &I,
+    block: *mut u8,
+    layout: Layout,
+) -> Option<Valid> {
+    // SAFETY: a block is followed by its trailer.
+    let valid = unsafe { trailer::read(block, layout.size()) };
+    if valid.is_none_or(|valid| valid.site() >= TAGS_MAX as u32) {
+        // SAFETY: as above.
+        let readable = unsafe { inner.readable_size(block, layout) };
+        damage::report(block, layout.size(), readable);
+        return None;
+    }
+    valid
+}
+
+/// Sees to it that nothing of a block that is about to be released remains, as
+/// its tag wants it.
+///
+/// # Safety
+/// The block is live and its owner has given it up.
+#[inline(always)]
+pub(crate) unsafe fn wipe_whole<I: Inner>(
+    inner: &I,
+    block: *mut u8,
+    layout: Layout,
+    site: u32,
+) -> Released {
+    let size = layout.size();
+    if inner.is_mapped(block, layout) && !is_secret(site) {
+        return Released { returned: size, ..Released::default() };
+    }
+    if tag::is_wiped(site) {
+        // SAFETY: the block has so many bytes.
+        unsafe { wipe::wipe(block, size) };
+        Released { wiped: size, ..Released::default() }
+    } else {
+        Released { unwiped: size, ..Released::default() }
+    }
+}
+
+/// Whether pages are overwritten before the kernel gets them.
+pub(crate) fn is_secret(site: u32) -> bool {
+    tag::is_wiped(site) && tag::class(site) == TagClass::Secret
+}

@@ -1,0 +1,98 @@
+//! A block comes: ask the inner allocator, write the trailer, record.
+
+use core::alloc::Layout;
+use core::ptr;
+
+use scrubjay_log_format::EventKind;
+
+use crate::config::Config;
+use crate::inner::Inner;
+use crate::{process, recorder, trailer};
+
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline(always)]
+pub(crate) unsafe fn alloc<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's layout.
+    let block = unsafe { inner.alloc(layout) };
+    // SAFETY: the block is fresh, null, or the probe's.
+    unsafe { take_in(inner, config, layout, block, EventKind::Alloc) }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::alloc_zeroed`.
+#[inline(always)]
+pub(crate) unsafe fn alloc_zeroed<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's layout.
+    let block = unsafe { inner.alloc_zeroed(layout) };
+    // SAFETY: the block is fresh, null, or the probe's.
+    unsafe { take_in(inner, config, layout, block, EventKind::AllocZeroed) }
+}
+
+/// Records what the inner allocator answered: nothing is counted before.
+///
+/// # Safety
+/// The block is null, or fresh and of that layout with room for the trailer.
+#[inline(always)]
+unsafe fn take_in<I: Inner>(
+    inner: &I,
+    config: &Config,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
+    if let Some(hot) = recorder::hot()
+        && !block.is_null()
+    {
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), hot.site) };
+        hot.alloc(hot.site_cell, hot.site, layout.size());
+        return block;
+    }
+    // SAFETY: the caller's promises are passed on.
+    unsafe { take_in_slowly(inner, config, layout, block, kind) }
+}
+
+/// As [`take_in`], for a journal, and for what is rare: a first event, an
+/// orphan, a refusal.
+///
+/// # Safety
+/// As for [`take_in`].
+#[inline(never)]
+unsafe fn take_in_slowly<I: Inner>(
+    inner: &I,
+    config: &Config,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
+    if let Some(hot) = recorder::hot_with_journal()
+        && !block.is_null()
+    {
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), hot.site) };
+        hot.note(hot.site_cell, kind, (block as usize, layout.size()), hot.site);
+        hot.alloc(hot.site_cell, hot.site, layout.size());
+        hot.done();
+        return block;
+    }
+    if process::is_probe() {
+        process::begin_now(config);
+        if !block.is_null() {
+            // SAFETY: the block is fresh and nobody has it.
+            unsafe { inner.dealloc(block, layout) };
+        }
+        return ptr::null_mut();
+    }
+    recorder::enter(config, |entry| {
+        let site = entry.site();
+        if block.is_null() {
+            entry.refused(0, layout.size(), site);
+            return;
+        }
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(block, layout.size(), site) };
+        entry.alloc(kind, block as usize, layout.size(), site);
+    });
+    block
+}
