@@ -84,6 +84,7 @@ pub fn churn(arguments: &[String]) {
         threads: number(1) as usize,
         steps: number(2) as usize,
         refused_one_in: number(3),
+        largest: usize::MAX,
     };
     let left = churn.run();
     std::hint::black_box(&left);

@@ -23,7 +23,12 @@ pub struct Churn {
     /// Of so many requests the inner allocator refuses one, where it can be
     /// told to; 0 for none.
     pub refused_one_in: u64,
+    /// The greatest size of a block.
+    pub largest: usize,
 }
+
+/// From this size on scrubjay maps blocks itself.
+pub const LARGE: usize = 32 << 20;
 
 /// A size that no allocator has.
 const TOO_MUCH: usize = 1 << 60;
@@ -100,13 +105,13 @@ fn is_all(bytes: &[u8], value: u8) -> bool {
 }
 
 fn size(random: &mut Random) -> usize {
-    let limit = match random.below(100) {
-        0..70 => 256,
-        70..90 => 4 << 10,
-        90..99 => 64 << 10,
-        _ => 1 << 20,
-    };
-    1 + random.below(limit)
+    match random.below(2_000) {
+        0..1_400 => 1 + random.below(256),
+        1_400..1_800 => 1 + random.below(4 << 10),
+        1_800..1_985 => 1 + random.below(64 << 10),
+        1_985..1_999 => 1 + random.below(4 << 20),
+        _ => LARGE + random.below(1 << 20),
+    }
 }
 
 fn alignment(random: &mut Random) -> usize {
@@ -146,6 +151,10 @@ impl Churn {
         left
     }
 
+    fn size(self, random: &mut Random) -> usize {
+        size(random).min(self.largest)
+    }
+
     fn work(self, number: usize, mailboxes: &[Mutex<Vec<Block>>]) -> Vec<Block> {
         let mut random = Random::new(self.seed ^ (number as u64) << 32);
         let mut held: Vec<Block> = Vec::new();
@@ -154,7 +163,8 @@ impl Churn {
             match random.below(100) {
                 _ if held.len() > HELD_MAX => drop(held.swap_remove(random.below(HELD_MAX))),
                 0..40 => {
-                    let layout = Layout::from_size_align(size(&mut random), alignment(&mut random));
+                    let layout =
+                        Layout::from_size_align(self.size(&mut random), alignment(&mut random));
                     let mark = random.next_word() as u8;
                     let zeroed = random.one_in(4);
                     let layout = layout.expect("a small layout");
@@ -165,7 +175,7 @@ impl Churn {
                 }
                 40..60 if !held.is_empty() => {
                     let block = random.below(held.len());
-                    let size = if random.one_in(50) { TOO_MUCH } else { size(&mut random) };
+                    let size = if random.one_in(50) { TOO_MUCH } else { self.size(&mut random) };
                     inner::refusing_one_in(self.refused_one_in, || held[block].resize(size));
                 }
                 60..85 if !held.is_empty() => drop(held.swap_remove(random.below(held.len()))),

@@ -16,19 +16,19 @@ pub struct Figures {
     pub failed_bytes: u64,
     pub realloc_in_place: u64,
     pub realloc_moved: u64,
-    pub copied_bytes: u64,
-    pub carried_bytes: u64,
+    /// Bytes that reallocs took along, copied or carried in their place or
+    /// with their pages.
+    pub kept_bytes: u64,
 }
 
 impl Figures {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 9;
 
     /// From numbers in the order of the fields.
     pub fn of(numbers: [u64; Self::COUNT]) -> Self {
         let [allocated_bytes, allocated_blocks, freed_bytes, freed_blocks, rest @ ..] = numbers;
-        let [failed_count, failed_bytes, realloc_in_place, realloc_moved, rest @ ..] = rest;
-        let [copied_bytes, carried_bytes] = rest;
+        let [failed_count, failed_bytes, realloc_in_place, realloc_moved, kept_bytes] = rest;
         Self {
             allocated_bytes,
             allocated_blocks,
@@ -38,8 +38,7 @@ impl Figures {
             failed_bytes,
             realloc_in_place,
             realloc_moved,
-            copied_bytes,
-            carried_bytes,
+            kept_bytes,
         }
     }
 
@@ -54,8 +53,7 @@ impl Figures {
             self.failed_bytes,
             self.realloc_in_place,
             self.realloc_moved,
-            self.copied_bytes,
-            self.carried_bytes,
+            self.kept_bytes,
         ]
     }
 
@@ -71,9 +69,10 @@ impl Figures {
             cell::REALLOC_IN_PLACE,
             cell::REALLOC_MOVED,
             cell::COPIED_BYTES,
-            cell::CARRIED_BYTES,
         ];
-        Self::of(places.map(|place| words[place]))
+        let mut numbers = places.map(|place| words[place]);
+        numbers[Self::COUNT - 1] += words[cell::CARRIED_BYTES];
+        Self::of(numbers)
     }
 
     /// What of a cell's events the journal had no room for.
@@ -91,7 +90,7 @@ impl Figures {
     /// Only what events sum up to, dropped ones included.
     pub fn of_events(self) -> Self {
         let [a, b, c, d, failed_count, ..] = self.numbers();
-        Self::of([a, b, c, d, failed_count, 0, 0, 0, 0, 0])
+        Self::of([a, b, c, d, failed_count, 0, 0, 0, 0])
     }
 
     /// Counts an event.

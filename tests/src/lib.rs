@@ -15,6 +15,7 @@ pub mod made;
 pub mod memory;
 pub mod misuse;
 pub mod random;
+pub mod releases;
 pub mod system;
 pub mod tags;
 pub mod threads;

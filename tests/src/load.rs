@@ -25,7 +25,8 @@ impl Load {
                 drop(std::hint::black_box(vec![0_u8; 1]));
                 begun.wait();
                 while !stop.load(Ordering::Relaxed) {
-                    Churn { seed, threads: 1, steps: 100, refused_one_in: 0 }.run();
+                    Churn { seed, threads: 1, steps: 100, refused_one_in: 0, largest: 64 << 10 }
+                        .run();
                     seed += 1;
                 }
             }

@@ -160,9 +160,7 @@ fn note_free(block: *mut u8, size: usize) -> u32 {
 
 /// A realloc is one net change, so that a peak is what is really live.
 fn note_realloc(block: *mut u8, moved: *mut u8, old: u64, new: u64, tag: u32) {
-    let kept = old.min(new);
     let in_place = u64::from(block == moved);
-    let copied = if block == moved { 0 } else { kept };
     locked(|| {
         insert(moved as u64, new, tag);
         add(
@@ -174,8 +172,7 @@ fn note_realloc(block: *mut u8, moved: *mut u8, old: u64, new: u64, tag: u32) {
                 freed_blocks: 1,
                 realloc_in_place: in_place,
                 realloc_moved: 1 - in_place,
-                copied_bytes: copied,
-                carried_bytes: kept - copied,
+                kept_bytes: old.min(new),
                 ..Default::default()
             },
         );

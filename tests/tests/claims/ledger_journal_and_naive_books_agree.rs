@@ -8,7 +8,13 @@ use scrubjay_tests::harness;
 pub fn test() {
     for seed in 0..harness::count(3, 50) as u64 {
         let steps = harness::count(5_000, 50_000);
-        let churn = Churn { seed, threads: 1 + seed as usize * 3 % 8, steps, refused_one_in: 0 };
+        let churn = Churn {
+            seed,
+            threads: 1 + seed as usize * 3 % 8,
+            steps,
+            refused_one_in: 0,
+            largest: usize::MAX,
+        };
         let (log, books) = agreement::of_churn(module_path!(), "journal", churn);
         assert!(log.events.len() > steps / 2, "only {} events", log.events.len());
         let failed: u64 = books.tags.iter().map(|figures| figures.failed_count).sum();

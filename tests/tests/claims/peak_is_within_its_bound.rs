@@ -6,9 +6,10 @@ use scrubjay_tests::churn::Churn;
 use scrubjay_tests::{child, harness, tags, watch};
 
 const THREADS: usize = 4;
+const SIZE_MAX: usize = 16 << 10;
 /// Each thread can be within one event when the books look: the books and
 /// scrubjay then see it in another order.
-const IN_FLIGHT_MAX: u64 = THREADS as u64 * ((1 << 20) + 1);
+const IN_FLIGHT_MAX: u64 = (THREADS * SIZE_MAX) as u64;
 
 pub fn test() {
     for seed in 0..harness::count(3, 30) {
@@ -18,7 +19,8 @@ pub fn test() {
 
 pub fn child(arguments: &[String]) {
     let seed = arguments[0].parse().expect("a number");
-    let left = Churn { seed, threads: THREADS, steps: 3_000, refused_one_in: 0 }.run();
+    let left =
+        Churn { seed, threads: THREADS, steps: 3_000, refused_one_in: 0, largest: SIZE_MAX }.run();
     drop(left);
     let total = watch::total_peak();
     let report = Report::now();

@@ -13,6 +13,8 @@ use scrubjay_tests::watch::Watch;
 mod ledger_agrees_with_naive_books;
 #[path = "../claims/ledger_journal_and_naive_books_agree.rs"]
 mod ledger_journal_and_naive_books_agree;
+#[path = "../claims/no_release_leaves_a_secret.rs"]
+mod no_release_leaves_a_secret;
 #[path = "../claims/peak_is_exact_with_one_thread.rs"]
 mod peak_is_exact_with_one_thread;
 mod refusals_are_failures;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         ledger_agrees_with_naive_books,
         ledger_journal_and_naive_books_agree,
+        no_release_leaves_a_secret,
         peak_is_exact_with_one_thread,
         refusals_are_failures,
         refused_growth_leaves_the_block,

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 
 use scrubjay::Report;
+use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::{child, made, told};
@@ -20,6 +21,7 @@ pub fn test() {
         log.check();
         told::check(&log, &finished.output);
         assert_eq!(log.tags.len(), 1 + TAGS);
+        assert_eq!(log.process[process::CELL_OVERFLOW_COUNT], 0);
     }
 }
 

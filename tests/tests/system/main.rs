@@ -19,9 +19,13 @@ mod forks_under_load_do_not_hang;
 mod frees_after_the_exit_hook_are_counted;
 mod logs_are_private_and_overwrite_nothing;
 mod names_of_logs_have_placeholders;
+#[path = "../claims/no_release_leaves_a_secret.rs"]
+mod no_release_leaves_a_secret;
 mod panics_leave_scopes_as_they_were;
+mod policy_and_tag_decide_who_is_wiped;
 mod tags_beyond_the_limit_count_as_untagged;
 mod ten_thousand_threads_take_the_place_of_few;
+mod valgrind_counts_the_same;
 mod who_drops_does_not_wait;
 mod without_room_for_a_log_the_program_runs;
 
@@ -44,9 +48,12 @@ fn main() -> ExitCode {
         frees_after_the_exit_hook_are_counted,
         logs_are_private_and_overwrite_nothing,
         names_of_logs_have_placeholders,
+        no_release_leaves_a_secret,
         panics_leave_scopes_as_they_were,
+        policy_and_tag_decide_who_is_wiped,
         tags_beyond_the_limit_count_as_untagged,
         ten_thousand_threads_take_the_place_of_few,
+        valgrind_counts_the_same,
         who_drops_does_not_wait,
         without_room_for_a_log_the_program_runs,
     ])

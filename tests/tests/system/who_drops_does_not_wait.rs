@@ -26,6 +26,6 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    drop(Churn { seed: 7, threads: 4, steps: 30_000, refused_one_in: 0 }.run());
+    drop(Churn { seed: 7, threads: 4, steps: 30_000, refused_one_in: 0, largest: 64 << 10 }.run());
     told::tell();
 }
