@@ -39,6 +39,7 @@
 //!   keys) are counted in a shared slot.
 //! - A forked child starts with what was live and totals of zero, and gets a
 //!   log of its own if its parent has one by its settings.
+#![deny(clippy::disallowed_types, clippy::disallowed_macros)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -91,6 +92,11 @@ mod touched;
 mod trailer;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
+
+/// The README, whose examples run as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
 
 pub use allocator::Scrubjay;
 pub use config::{Config, Mode, OnCorruption, WhenFull, Wipe};

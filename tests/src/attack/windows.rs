@@ -67,7 +67,7 @@ impl Windows {
         windows
     }
 
-    /// How many positions there are: every [`Window`] is below.
+    /// How many positions there are: every window lies below.
     pub fn position_count(&self) -> usize {
         self.bytes.len()
     }
