@@ -24,7 +24,7 @@ pub struct LogFile {
     pub header: FileHeader,
     /// The process words, by the constants of [`process`].
     pub process: [u64; process::WORD_COUNT],
-    first_chunk_damage: Option<Damage>,
+    cut_short: Option<Damage>,
 }
 
 /// What stands at a chunk's place.
@@ -57,14 +57,9 @@ impl LogFile {
         let header = FileHeader::decode(&start[..found.min(header::SIZE)])
             .map_err(|source| Error::Header { path: path.clone(), source })?;
         let words = process::decode(&start[..found]);
-        let cut_short = words.is_none() || size < u64::from(header.chunk_size);
-        let first_chunk_damage = cut_short.then(|| Damage {
-            offset: size,
-            chunk: 0,
-            what: format!("cut short: {} bytes needed, {size} there", header.chunk_size),
-        });
+        let cut_short = cut_short(size, &header, words.as_ref());
         let process = words.unwrap_or_default();
-        Ok(Self { file, path, size, header, process, first_chunk_damage })
+        Ok(Self { file, path, size, header, process, cut_short })
     }
 
     /// The path by which it was opened.
@@ -77,9 +72,9 @@ impl LogFile {
         self.size
     }
 
-    /// What is wrong with the process words, if anything.
-    pub fn first_chunk_damage(&self) -> Option<&Damage> {
-        self.first_chunk_damage.as_ref()
+    /// Whether the file ends before what was in use of it.
+    pub fn cut_short(&self) -> Option<&Damage> {
+        self.cut_short.as_ref()
     }
 
     /// How many chunks the file has room for, a last one cut short included.
@@ -124,6 +119,22 @@ impl LogFile {
         read_up_to(&self.file, buffer, self.offset(index) + from as u64)
             .map_err(|source| Error::Read { path: self.path.clone(), source })
     }
+}
+
+/// Whether the file ends before what was handed out of it: at chunk 0, or
+/// later by the count of chunks. A dump leaves out the journal's.
+fn cut_short(
+    size: u64,
+    header: &FileHeader,
+    words: Option<&[u64; process::WORD_COUNT]>,
+) -> Option<Damage> {
+    let chunk_size = u64::from(header.chunk_size);
+    let counted = words.map_or(1, |words| words[process::CHUNK_COUNT]);
+    let counted = if header.has(header::FLAG_DUMP) { 1 } else { counted.max(1) };
+    let needed = counted.saturating_mul(chunk_size);
+    let chunk = u32::try_from(size / chunk_size).unwrap_or(u32::MAX);
+    let what = format!("the file is cut short: {needed} bytes were in use, {size} are there");
+    (size < needed).then_some(Damage { offset: size, chunk, what })
 }
 
 /// Reads until the buffer is full or the file ends.

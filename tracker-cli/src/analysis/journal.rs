@@ -153,12 +153,7 @@ impl Merge {
     }
 
     /// Takes in the next chunk of a slot.
-    fn open(
-        &mut self,
-        slot: u32,
-        chunk: OpenChunk,
-        visitor: &mut impl Visitor,
-    ) -> ControlFlow<()> {
+    fn open(&mut self, slot: u32, chunk: OpenChunk, visitor: &mut impl Visitor) -> ControlFlow<()> {
         let id = *self.stream_of_slot.entry(slot).or_insert_with(|| {
             self.streams.push(Stream {
                 slot,

@@ -132,7 +132,7 @@ impl Ledger {
     /// Where the file cannot be read.
     pub fn read(file: &LogFile, progress: &Progress) -> Result<Self, Error> {
         let mut ledger = Self::default();
-        if let Some(damage) = file.first_chunk_damage() {
+        if let Some(damage) = file.cut_short() {
             ledger.damages.add(damage.clone());
         }
         let mut page_owners = HashMap::new();

@@ -134,6 +134,7 @@ fn check_rest(file: &LogFile, progress: &Progress, findings: &mut Findings) -> R
                 check_zero(findings, at, rest, "in a chunk that nobody began");
             }
             Place::Chunk(header) => {
+                check_seal(file, &header, chunks.load_place()?, findings);
                 if let Some(kind) = ledger_kind(&header)
                     && let Ok(bytes) = chunks.load(&header)?
                 {
@@ -180,10 +181,22 @@ fn check_ledger_chunk(
     }
     let rest = bytes.get(end..).unwrap_or(&[]);
     check_zero(findings, start + end as u64, rest, "behind the last record of a chunk");
-    if header.payload_checksum.is_none() {
-        let word = bytes.get(chunk::PAYLOAD_CHECKSUM_AT..chunk::HEADER_SIZE).unwrap_or(&[]);
-        let offset = start + chunk::PAYLOAD_CHECKSUM_AT as u64;
-        check_zero(findings, offset, word, "in the seal of a chunk that is not sealed");
+}
+
+/// An open chunk has no checksum of its records, unless it died between that
+/// and its seal.
+fn check_seal(file: &LogFile, header: &ChunkHeader, bytes: &[u8], findings: &mut Findings) {
+    let at = chunk::PAYLOAD_CHECKSUM_AT;
+    let Some(Ok(stored)) = bytes.get(at..at + 4).map(TryInto::try_into) else { return };
+    let stored = u32::from_le_bytes(stored);
+    if header.payload_checksum.is_none() && stored != 0 && stored != chunk::payload_checksum(bytes)
+    {
+        let offset = file.offset(header.index) + at as u64;
+        findings.at(
+            Check::Structure,
+            offset,
+            "a checksum of records in a chunk that is not sealed",
+        );
     }
 }
 

@@ -10,7 +10,8 @@ use scrubjay_log_format::{
     ChunkHeader, ChunkKind, Event, EventKind, TAGS_PER_GROUP, TagDeclaration, chunk, event, frame,
     process, tag, thread,
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::analysis::clock::Clock;
 use crate::analysis::damage::{Damage, Damages};
@@ -44,6 +45,9 @@ pub fn run(arguments: &Arguments, session: Session<'_>) -> Result<u8, Error> {
         session,
         damages: Damages::default(),
     };
+    if let Some(damage) = file.cut_short() {
+        dump.damage(damage.clone())?;
+    }
     if wanted("header") {
         dump.file_header()?;
     }
@@ -86,13 +90,9 @@ impl Dump<'_, '_> {
     /// One record: where it stands, what it is, its fields in order.
     fn line(&mut self, offset: u64, record: &str, fields: &[Field<'_>]) -> Result<(), Error> {
         if self.session.is_json() {
-            let mut object = Map::new();
-            object.insert("offset".into(), json!(offset));
-            object.insert("record".into(), json!(record));
-            let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-            object.extend(fields);
             let out = &mut self.session.out;
-            serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
+            let record = Record { offset, record, fields };
+            serde_json::to_writer(&mut *out, &record).map_err(std::io::Error::from)?;
             writeln!(out)?;
             return Ok(());
         }
@@ -313,3 +313,17 @@ impl Dump<'_, '_> {
 }
 
 type Field<'n> = (&'n str, Value);
+
+/// A record as JSON: its place and kind first, then its fields in order.
+struct Record<'r> {
+    offset: u64,
+    record: &'r str,
+    fields: &'r [Field<'r>],
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let head = [("offset", json!(self.offset)), ("record", json!(self.record))];
+        serializer.collect_map(head.iter().chain(self.fields).map(|(name, value)| (*name, value)))
+    }
+}
