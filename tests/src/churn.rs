@@ -45,8 +45,13 @@ pub struct Block {
 impl Block {
     /// Allocates by hand; `None` where it is refused.
     pub fn new(layout: Layout, zeroed: bool, mark: u8) -> Option<Self> {
-        // SAFETY: every layout of this module has a size.
-        let place = unsafe { if zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
+        let place = if zeroed {
+            // SAFETY: every layout of this module has a size.
+            unsafe { alloc_zeroed(layout) }
+        } else {
+            // SAFETY: as above.
+            unsafe { alloc(layout) }
+        };
         if place.is_null() {
             return None;
         }

@@ -11,16 +11,19 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::thread;
 
-use crate::attack::{Secret, Windows};
+use scrubjay::Tag;
+
+use crate::attack::{Secret, WINDOW_SIZE, Windows};
 use crate::child::{Child, Running, pause};
 use crate::random::Random;
 use crate::system::{self, Key};
 
 /// The ways, by name.
-pub const WAYS: [&str; 9] = [
+pub const WAYS: [&str; 10] = [
     "free",
     "growth",
     "shrink",
+    "shrink-grown",
     "over-aligned",
     "cross-thread",
     "thread-local",
@@ -31,6 +34,8 @@ pub const WAYS: [&str; 9] = [
 
 /// The secret repeats after so many bytes.
 const PERIOD: usize = 4096;
+/// How much is searched at once, in bytes.
+const PIECE_SIZE: usize = 64 << 10;
 const RELEASED_MAX: usize = 4_000;
 
 /// Writes the secret of a key over bytes. It is made where it goes, so that no
@@ -92,6 +97,7 @@ pub fn release(way: &str, key: u64) {
         "free" => free(key, &mut released),
         "growth" => growth(key, &mut released),
         "shrink" => shrink(key, &mut released),
+        "shrink-grown" => shrink_grown(key, &mut released),
         "over-aligned" => over_aligned(key, &mut released),
         "cross-thread" => cross_thread(key, &mut released),
         "thread-local" => thread_local(key, &mut released),
@@ -103,7 +109,7 @@ pub fn release(way: &str, key: u64) {
     released.tell();
 }
 
-const SIZES: [(&str, usize); 9] = [
+const SIZES: [(&str, usize); 10] = [
     ("16", 16),
     ("24", 24),
     ("64", 64),
@@ -113,6 +119,7 @@ const SIZES: [(&str, usize); 9] = [
     ("65536", 65_536),
     ("200000", 200_000),
     ("1048576", 1 << 20),
+    ("5000000", 5_000_000),
 ];
 
 fn free(key: u64, released: &mut Released) {
@@ -162,6 +169,31 @@ fn shrink(key: u64, released: &mut Released) {
             }
             // What is kept stays live, maybe in an old place: it must not be
             // taken for what was released.
+            std::hint::black_box(&mut bytes).fill(0);
+            std::mem::forget(bytes);
+        }
+    }
+}
+
+/// Large blocks that have grown, which scrubjay maps itself: their tails are
+/// given back as whole pages, or overwritten first where they are secret.
+fn shrink_grown(key: u64, released: &mut Released) {
+    static SECRET: Tag = Tag::new("secret").secret();
+    for is_secret in [false, true] {
+        for kept in [1, 150_000, 200_001, 2 << 20] {
+            let _scope = is_secret.then(|| SECRET.enter());
+            let mut bytes = vec![0; 1_000];
+            bytes.resize(3 << 20, 0);
+            bytes.shrink_to_fit();
+            plant(key, &mut bytes);
+            let (start, size) = (bytes.as_ptr() as usize, bytes.len());
+            bytes.truncate(kept);
+            bytes.shrink_to_fit();
+            if bytes.as_ptr() as usize == start {
+                released.note("tail", start + kept, size - kept);
+            } else {
+                released.note("old", start, size);
+            }
             std::hint::black_box(&mut bytes).fill(0);
             std::mem::forget(bytes);
         }
@@ -265,8 +297,8 @@ extern "C" fn free_at_exit() {
     }
 }
 
-/// How many windows of the secret stand in the ranges that a child tells of,
-/// by label.
+/// How many windows of the secret stand in the first pieces that show any of
+/// the ranges that a child tells of, by label: 0 only where there is none.
 pub fn residue(child: &mut Running, key: u64) -> BTreeMap<String, usize> {
     let secret = Secret { name: "secret".into(), pieces: vec![planted(key, PERIOD)] };
     let windows = Windows::of(&[secret]);
@@ -280,7 +312,15 @@ pub fn residue(child: &mut Running, key: u64) -> BTreeMap<String, usize> {
         let count = found.entry(label.to_owned()).or_default();
         let mut bytes = vec![0; size];
         read_what_is_there(&memory, start, &mut bytes);
-        windows.search(&bytes, |_, _| *count += 1);
+        // Pieces overlap, so that no window is cut; one that shows is enough.
+        let overlap = WINDOW_SIZE - 1;
+        for at in (0..size.saturating_sub(overlap)).step_by(PIECE_SIZE) {
+            let end = size.min(at + PIECE_SIZE + overlap);
+            windows.search(&bytes[at..end], |_, _| *count += 1);
+            if *count > 0 {
+                break;
+            }
+        }
     }
     assert!(!found.is_empty(), "the child released nothing");
     found

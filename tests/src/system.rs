@@ -65,9 +65,9 @@ pub enum Fork {
 /// Runs `child` in a forked child, which then leaves: by `exit` with its
 /// hooks, or by `_exit`. Answers the child's process id.
 pub fn fork(how: Fork, by_exit: bool, child: impl FnOnce()) -> i32 {
-    // SAFETY: the children of the tests do nothing but allocate, on the one
-    // thread that they have.
     let process = match how {
+        // SAFETY: the children of the tests do nothing but allocate, on the
+        // one thread that they have.
         Fork::Library => unsafe { libc::fork() },
         // SAFETY: as above; no stack and no shared memory are asked for.
         Fork::Raw => unsafe {

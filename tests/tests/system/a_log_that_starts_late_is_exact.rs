@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use scrubjay::Tag;
+use scrubjay::{Report, Tag};
 use scrubjay_log_format::header;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::load::Load;
@@ -39,6 +39,15 @@ pub fn test() {
     }
 }
 
+/// Waits until so many blocks more were allocated.
+fn wait_for_blocks(count: u64) {
+    let allocated = || Report::now().total.allocated_blocks;
+    let wanted = allocated() + count;
+    while allocated() < wanted {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 pub fn child(arguments: &[String]) {
     let round: u64 = arguments[1].parse().expect("a number");
     let key = Key::new();
@@ -67,7 +76,7 @@ pub fn child(arguments: &[String]) {
         let started = scrubjay::start_log(&arguments[0]).expect("a log can be started");
         assert_eq!(started, Path::new(&arguments[0]));
         scrubjay::start_log("another.jay").expect_err("there is a log already");
-        std::thread::sleep(Duration::from_millis(30));
+        wait_for_blocks(5_000);
         barrier.wait();
         resting.into_iter().for_each(|thread| thread.join().expect("it rests"));
     });

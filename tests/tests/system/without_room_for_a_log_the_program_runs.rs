@@ -13,15 +13,16 @@ pub fn test() {
     let missing = folder.join("missing/run.jay");
     let small = folder.join("run.jay");
     let cases = [
-        (missing.as_path(), u64::MAX, "the file cannot be created (error 2)"),
-        (Path::new("/proc/self/run.jay"), u64::MAX, "the file cannot be created (error 2)"),
+        (missing.as_path(), u64::MAX, "the file cannot be created (error "),
+        (Path::new("/proc/self/run.jay"), u64::MAX, "the file cannot be created (error "),
         (small.as_path(), 1 << 20, "the limit of file sizes forbids it"),
         (small.as_path(), 0, "the limit of file sizes forbids it"),
     ];
     for (path, limit, why) in cases {
         let finished = child!().log(path).file_size_limit(limit).succeed();
-        let line = format!("scrubjay: no log is written to \"{}\": {why}\n", path.display());
-        assert_eq!(finished.errors, line);
+        let line = format!("scrubjay: no log is written to \"{}\": {why}", path.display());
+        assert!(finished.errors.starts_with(&line), "{}", finished.errors);
+        assert_eq!(finished.errors.lines().count(), 1, "{}", finished.errors);
         assert_eq!(finished.output, "1000 bytes are live\n");
     }
     let long = "x".repeat(5_000);
