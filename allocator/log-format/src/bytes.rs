@@ -54,3 +54,28 @@ pub(crate) fn put_text(field: &mut [u8], value: &[u8]) {
     field[..size].copy_from_slice(&value[..size]);
     field[size..].fill(0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_past_the_end() {
+        let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        assert_eq!(u64_at(&bytes, 1), Some(0x0908_0706_0504_0302));
+        assert_eq!(u64_at(&bytes, 2), None);
+        assert_eq!(u32_at(&bytes, usize::MAX), None);
+        assert_eq!(words::<2>(&bytes), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        let mut field = [0xFF; 5];
+        put_text(&mut field, "größe".as_bytes());
+        assert_eq!(text(&field), "grö");
+        put_text(&mut field, b"ab");
+        assert_eq!(text(&field), "ab");
+        put_text(&mut field, b"abcdef");
+        assert_eq!(text(&field), "abcde");
+    }
+}

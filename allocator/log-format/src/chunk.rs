@@ -201,3 +201,58 @@ pub fn payload_checksum(chunk: &[u8]) -> u32 {
 pub const fn records_per_chunk(chunk_size: u32, record_size: usize) -> usize {
     (chunk_size as usize - HEADER_SIZE) / record_size
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> ChunkHeader {
+        ChunkHeader {
+            kind: ChunkKind::Journal as u16,
+            index: 3,
+            owner: 1,
+            sequence: 4,
+            thread: 2,
+            base_ticks: 99,
+            first_event: 1000,
+            payload_checksum: Some(0xABCD_EF01),
+        }
+    }
+
+    #[test]
+    fn a_header_in_the_making_is_no_chunk_yet() {
+        let mut bytes = header().encode();
+        bytes[..4].fill(0);
+        assert_eq!(ChunkHeader::decode(&bytes, 3), Ok(None));
+        // Before its checksum as well.
+        bytes[CHECKSUM_AT..CHECKSUM_AT + 4].fill(0);
+        assert_eq!(ChunkHeader::decode(&bytes, 3), Ok(None));
+    }
+
+    #[test]
+    fn every_changed_bit_is_found_or_changes_the_seal() {
+        let whole = header().encode();
+        for bit in 0..HEADER_SIZE * 8 {
+            let mut bytes = whole;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            match ChunkHeader::decode(&bytes, 3) {
+                Err(_) => {}
+                // The records' checksum, which the records will not match.
+                Ok(Some(read)) => {
+                    assert!((PAYLOAD_CHECKSUM_AT..60).contains(&(bit / 8)), "bit {bit}");
+                    assert_ne!(read.payload_checksum, header().payload_checksum);
+                }
+                Ok(None) => panic!("bit {bit} makes the chunk disappear"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_is_read_as_written() {
+        for number in 0..100 {
+            if let Some(kind) = ChunkKind::from_number(number) {
+                assert_eq!(kind as u16, number);
+            }
+        }
+    }
+}

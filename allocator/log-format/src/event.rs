@@ -139,3 +139,41 @@ impl Event {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_cut_to_their_limits() {
+        let event = Event {
+            kind: EventKind::Free,
+            address: u64::MAX,
+            size: u64::MAX,
+            site: u32::MAX,
+            ticks: TICKS_MAX,
+        };
+        let bytes = event.encode().map(u64::to_le_bytes);
+        let read = Event::decode(bytes.as_flattened()).unwrap().unwrap();
+        assert_eq!(read, Event { address: ADDRESS_MAX, size: ADDRESS_MAX, ..event });
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        for first in [0x0100_0000_0000_0000_u64, 0x0008_0000_0000_0000, 1] {
+            let bytes = [first, 0, 0].map(u64::to_le_bytes);
+            assert!(Event::decode(bytes.as_flattened()).is_err(), "{first:#x}");
+        }
+        assert!(matches!(Event::decode(&[0; 23]), Err(FormatError::Truncated { .. })));
+    }
+
+    #[test]
+    fn every_kind_is_read_as_written() {
+        for number in 0..=u8::MAX {
+            if let Some(kind) = EventKind::from_number(number) {
+                assert_eq!(kind as u8, number);
+                assert!(!(kind.allocates() && kind.frees()));
+            }
+        }
+    }
+}

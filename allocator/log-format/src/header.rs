@@ -232,3 +232,67 @@ impl FileHeader {
         self.flags & flag != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> [u8; SIZE] {
+        let fields = HeaderFields {
+            chunk_size: 4096,
+            flags: FLAG_LATE,
+            mode: Mode::Count,
+            wipe: WipePolicy::Tagged,
+            process_id: 1,
+            parent_id: 2,
+            start_ticks: 3,
+            start_monotonic_ns: 4,
+            start_realtime_ns: 5,
+            clock: ClockKind::Monotonic,
+            frame_capacity: 6,
+            limit_bytes: 7,
+            page_size: 8,
+            program: b"program",
+            host: b"host",
+        };
+        fields.encode()
+    }
+
+    fn sealed(mut bytes: [u8; SIZE]) -> [u8; SIZE] {
+        let checksum = crc32fast::hash(&bytes[..CHECKSUM_AT]);
+        put(&mut bytes, CHECKSUM_AT, &checksum.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn every_changed_bit_is_found() {
+        for bit in 0..SIZE * 8 {
+            let mut bytes = header();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(FileHeader::decode(&bytes).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_named_before_anything_else_of_it_is_read() {
+        let mut bytes = header();
+        put(&mut bytes, 8, &9_u32.to_le_bytes());
+        assert_eq!(FileHeader::decode(&bytes[..64]), Err(FormatError::Version(9)));
+    }
+
+    #[test]
+    fn sizes_outside_the_limits_are_refused() {
+        for chunk_size in [0_u32, 1024, 4097, 12288, 8 << 20, 1 << 31] {
+            let mut bytes = header();
+            put(&mut bytes, 16, &chunk_size.to_le_bytes());
+            let read = FileHeader::decode(&sealed(bytes));
+            assert!(matches!(read, Err(FormatError::Limit { .. })), "{chunk_size}");
+        }
+        for (at, value) in [(12, 511_u32), (24, 2), (28, 3), (64, 2), (80, 1), (88, 8)] {
+            let mut bytes = header();
+            put(&mut bytes, at, &value.to_le_bytes());
+            let read = FileHeader::decode(&sealed(bytes));
+            assert!(matches!(read, Err(FormatError::Value { .. })), "{at}");
+        }
+    }
+}
