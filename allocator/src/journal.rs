@@ -155,7 +155,7 @@ fn end(store: &Store) {
         return;
     }
     let (reason, why) = if store.is_exhausted() {
-        (process::JOURNAL_END_NO_SPACE, "the file system has no more room")
+        (process::JOURNAL_END_NO_SPACE, "the file gets no more room")
     } else {
         (process::JOURNAL_END_LIMIT, "the log's limit is reached")
     };

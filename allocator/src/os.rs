@@ -346,6 +346,16 @@ pub(crate) fn remove_file(path: &CStr) {
     unsafe { libc::unlink(path.as_ptr()) };
 }
 
+/// Which file a descriptor stands for: its device and its number there. `None`
+/// where it is closed.
+pub(crate) fn identity(descriptor: i32) -> Option<(u64, u64)> {
+    // SAFETY: all zeros is a valid structure.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: the structure is writable.
+    let known = unsafe { libc::fstat(descriptor, &mut status) } == 0;
+    known.then_some((status.st_dev, status.st_ino))
+}
+
 /// Marks the file as in use by this process, until it ends.
 pub(crate) fn lock_file(descriptor: i32) {
     // SAFETY: flock has no preconditions.

@@ -382,7 +382,7 @@ fn begin_as_child() {
     let flags = header::FLAG_FORKED | approximate;
     let epoch = parents.epoch() + 1;
     let config = *parents.config();
-    if let Some(descriptor) = parents.descriptor() {
+    if let Some(descriptor) = parents.descriptor().filter(|_| parents.is_open()) {
         // The lock on the file is the parent's life.
         os::close(descriptor);
     }

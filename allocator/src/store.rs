@@ -70,6 +70,8 @@ struct Fixed {
     reserved: u64,
     /// The file; `None` for anonymous memory.
     descriptor: Option<i32>,
+    /// Which file that was.
+    identity: Option<(u64, u64)>,
     /// Number of the store, from 1.
     epoch: u32,
     config: Config,
@@ -150,6 +152,7 @@ impl Store {
             base: AtomicPtr::new(base),
             reserved: reserved as u64,
             descriptor: plan.descriptor,
+            identity: plan.descriptor.and_then(os::identity),
             epoch: plan.epoch,
             config: plan.config,
             mode: plan.mode,
@@ -188,6 +191,13 @@ impl Store {
     /// The log's file; `None` for anonymous memory.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.fixed.descriptor
+    }
+
+    /// Whether the descriptor still stands for the log. A program that closes
+    /// what it has not opened, as daemons do, may have given the number to a
+    /// file of its own.
+    pub(crate) fn is_open(&self) -> bool {
+        self.fixed.descriptor.and_then(os::identity) == self.fixed.identity
     }
 
     pub(crate) fn chunk_size(&self) -> u32 {
@@ -264,9 +274,11 @@ impl Store {
             return Err(NoRoom::Refused(libc::ENOSPC));
         }
         if let Some(descriptor) = self.fixed.descriptor {
-            os::reserve_file(descriptor, start, size).inspect_err(|_| {
-                self.exhausted.store(true, Ordering::Relaxed);
-            })?;
+            let reserved = match self.is_open() {
+                true => os::reserve_file(descriptor, start, size),
+                false => Err(NoRoom::Refused(libc::EBADF)),
+            };
+            reserved.inspect_err(|_| self.exhausted.store(true, Ordering::Relaxed))?;
         }
         // SAFETY: `start` lies within the reserved range.
         let place = unsafe { self.fixed.base.load(Ordering::Relaxed).add(start as usize) };
