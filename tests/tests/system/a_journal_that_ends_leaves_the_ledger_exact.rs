@@ -12,7 +12,7 @@ static TAGS: [Tag; 3] = [Tag::new("limit/a"), Tag::new("limit/b"), Tag::new("lim
 
 pub fn test() {
     let by_limit = (process::JOURNAL_END_LIMIT, "the log's limit is reached");
-    let by_file = (process::JOURNAL_END_NO_SPACE, "the file system has no more room");
+    let by_file = (process::JOURNAL_END_NO_SPACE, "the file gets no more room");
     for (limit, file_limit, full, chunk_size, end) in [
         ("3M", u64::MAX, "wait", "4K", by_limit),
         ("3M", u64::MAX, "drop", "64K", by_limit),

@@ -9,8 +9,8 @@ use scrubjay_tests::system::Key;
 use scrubjay_tests::{child, threads, told};
 
 static KEPT: Tag = Tag::new("kept by a key");
-const THREADS: usize = 100;
-const BLOCKS: usize = 10;
+const THREADS: usize = 64;
+const BLOCKS: usize = 1_000;
 
 pub fn test() {
     for mode in ["count", "journal"] {
@@ -28,7 +28,7 @@ pub fn test() {
 
 pub fn child(_: &[String]) {
     let key = Key::new();
-    threads::run(THREADS, 4, |_| {
+    threads::run(THREADS, 8, |_| {
         let _scope = KEPT.enter();
         let kept: Vec<_> = (0..BLOCKS).map(|_| vec![1_u8; 100]).collect();
         key.at_thread_end(move || drop(kept));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
+mod a_closed_log_costs_no_other_file;
 mod a_dump_under_load_lies_between_two_snapshots;
 mod a_journal_that_ends_leaves_the_ledger_exact;
 mod a_log_that_starts_late_is_exact;
@@ -34,6 +35,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
+        a_closed_log_costs_no_other_file,
         a_dump_under_load_lies_between_two_snapshots,
         a_journal_that_ends_leaves_the_ledger_exact,
         a_log_that_starts_late_is_exact,
