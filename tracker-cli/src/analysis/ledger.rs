@@ -34,11 +34,14 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// Whether anything is known about a tag at this index.
+    /// Whether anything is known about a tag at this index. Marks and the
+    /// quantum are kept also where nothing happens.
     pub fn is_known(&self) -> bool {
+        let counted = [cell::ALLOCATED_BLOCKS, cell::FREED_BLOCKS, cell::FAILED_COUNT];
+        let totals = [tag::LIVE, tag::PEAK, tag::INHERITED_BYTES, tag::INHERITED_BLOCKS];
         self.declaration.is_some()
-            || self.sums.iter().any(|&word| word != 0)
-            || self.totals.iter().any(|&word| word != 0)
+            || counted.iter().any(|&word| self.sums[word] != 0)
+            || totals.iter().any(|&word| self.totals[word] != 0)
     }
 
     /// Bytes live: allocated less freed, and what a fork inherited.
@@ -346,6 +349,12 @@ impl Ledger {
             _ => thread.event_count(),
         };
         self.threads.iter().map(finished).fold(0, u64::wrapping_add)
+    }
+
+    /// How many slots never moved to a log that began late.
+    pub fn laggards(&self) -> u64 {
+        let slots = self.threads.values();
+        slots.filter(|slot| slot.words[thread::LAGGARD] != 0).count() as u64
     }
 
     /// Whether blocks may be freed that the journal never saw allocated.

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Event, Mode, TAGS_PER_GROUP, chunk, header, process, tag, thread,
+    ChunkHeader, ChunkKind, Event, EventKind, Mode, TAGS_PER_GROUP, chunk, header, process, tag,
+    thread,
 };
 
 use super::clock::Clock;
@@ -235,7 +236,7 @@ impl Visitor for Replay<'_> {
 
     #[inline]
     fn event(&mut self, event: &Event, at: &At) -> ControlFlow<()> {
-        self.events += 1;
+        self.events += u64::from(event.kind != EventKind::Thread);
         self.live.event(event, at);
         ControlFlow::Continue(())
     }

@@ -231,6 +231,9 @@ impl BlockRows {
     /// # Errors
     /// Where it cannot be written.
     pub fn write(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        if self.block_count == 0 {
+            return Ok(());
+        }
         writeln!(out, "  {:>14}  {:>17}  {:>12}  tag", "address", "size in bytes", "age")?;
         for row in &self.blocks {
             let age = row.age_ns.map_or_else(|| "unknown".into(), text::time);

@@ -114,7 +114,7 @@ impl Losses {
             threads_without_slot: words[process::THREAD_OVERFLOW_COUNT],
             cell_pages_refused: words[process::CELL_OVERFLOW_COUNT],
             tags_refused: words[process::TAG_OVERFLOW_COUNT],
-            threads_not_yet_moved: words[process::LAGGARD_COUNT],
+            threads_not_yet_moved: ledger.laggards(),
             damaged_blocks: words[process::CORRUPTION_COUNT],
         }
     }
