@@ -135,6 +135,8 @@ fn growth(key: u64, released: &mut Released) {
     let mut secret = [0; 64];
     let mut bytes: Vec<u8> = Vec::new();
     let mut place = (bytes.as_ptr() as usize, 0);
+    // Each stands behind the block where it grows, so that it has to move.
+    let mut pins: Vec<Vec<u8>> = Vec::with_capacity(64);
     for round in 0..50_000 {
         // Never with a copy of the whole secret beside.
         if round % PERIOD.div_ceil(64) == 0 {
@@ -144,6 +146,9 @@ fn growth(key: u64, released: &mut Released) {
         bytes.extend_from_slice(&secret);
         if bytes.as_ptr() as usize != place.0 && place.1 > 0 {
             released.note("grown", place.0, place.1);
+        }
+        if bytes.capacity() != place.1 {
+            pins.push(vec![0; 40]);
         }
         place = (bytes.as_ptr() as usize, bytes.capacity());
     }
