@@ -50,8 +50,8 @@ pub struct Finding {
     pub message: String,
 }
 
-/// How many findings are kept; the rest is only counted.
-const KEPT_MAX: usize = 1000;
+/// How many findings of a check are kept; the rest is only counted.
+const KEPT_MAX: usize = 200;
 
 /// All findings of a log.
 #[derive(Debug, Default)]
@@ -66,8 +66,16 @@ impl Findings {
     /// Adds one.
     pub fn add(&mut self, finding: Finding) {
         self.count += 1;
-        if self.kept.len() < KEPT_MAX {
+        if self.count_of(finding.check) < KEPT_MAX {
             self.kept.push(finding);
+        }
+    }
+
+    /// Adds those of another part of the log.
+    pub fn append(&mut self, other: Self) {
+        self.count += other.count - other.kept.len() as u64;
+        for finding in other.kept {
+            self.add(finding);
         }
     }
 

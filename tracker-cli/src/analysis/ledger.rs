@@ -344,10 +344,7 @@ impl Ledger {
 
     /// How many events the slots have finished.
     pub fn event_count(&self) -> u64 {
-        let finished = |(&slot, thread): (&u32, &ThreadRecord)| match slot {
-            0 => thread.words[thread::FINISHED],
-            _ => thread.event_count(),
-        };
+        let finished = |(&slot, thread): (&u32, &ThreadRecord)| finished_events(slot, thread);
         self.threads.iter().map(finished).fold(0, u64::wrapping_add)
     }
 
@@ -361,6 +358,11 @@ impl Ledger {
     pub fn has_older_blocks(&self, file: &LogFile) -> bool {
         file.header.has(header::FLAG_LATE) || file.header.has(header::FLAG_FORKED)
     }
+}
+
+/// How many events a slot has finished.
+pub fn finished_events(slot: u32, thread: &ThreadRecord) -> u64 {
+    if slot == 0 { thread.words[thread::FINISHED] } else { thread.event_count() }
 }
 
 /// How many events of a slot were begun and not finished: at most one, but

@@ -16,5 +16,12 @@ pub mod peak;
 pub mod run;
 
 pub mod findings;
+
 pub mod slot_journal;
+pub mod structure;
+
+pub mod gap;
+
+pub mod agreement;
+
 pub mod verify;

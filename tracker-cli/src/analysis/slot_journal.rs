@@ -50,8 +50,6 @@ pub struct SlotJournal {
     pub chunk_count: u64,
     next_sequence: u64,
     next_event: u64,
-    /// Events that the chunks' numbers leave out: dropped, or lost.
-    pub left_out: u64,
     /// A chunk is missing, so that sums cannot be compared.
     pub is_broken: bool,
     was_open: bool,
@@ -75,10 +73,9 @@ impl SlotJournal {
             .filter(|(_, sums)| **sums != Sums::default())
     }
 
-    /// How many events of the slot lie before what the journal would hold
-    /// next.
+    /// How many events there are.
     pub fn event_count(&self) -> u64 {
-        self.next_event
+        self.tags().map(|(_, sums)| sums.event_count()).fold(0, u64::wrapping_add)
     }
 
     /// Takes in the slot's next chunk, and checks what can be checked of it
@@ -165,7 +162,6 @@ impl SlotJournal {
             let what = format!("slot {slot}: begins a chunk while the one before is not sealed");
             findings.at(Check::Continuity, offset, what);
         }
-        self.left_out += header.first_event.saturating_sub(self.next_event);
         self.was_open = header.payload_checksum.is_none();
     }
 

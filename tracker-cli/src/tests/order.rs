@@ -43,7 +43,7 @@ fn a_free_without_an_alloc_is_found_with_its_place() {
     log.free(1, 100_000, (0xDEAD_0000, 24), 1);
     let said = ask_about(&log.bytes(), "log verify");
     assert_eq!(said.exit_code, 1);
-    let expected = "tag model/weights: frees 24 bytes at 0xdead0000, which no alloc made";
+    let expected = "tag model/weights: frees 24 bytes at 0xdead0000, never allocated";
     assert!(said.out.contains(expected), "{}", said.out);
     assert!(said.out.contains("offset "), "{}", said.out);
 }
