@@ -47,11 +47,11 @@ impl Lock {
 
     /// Tries for a while, letting others run; `None` where that was in vain.
     pub(crate) fn try_for_a_while(&self) -> Option<SpinMutexGuard<'_, ()>> {
-        for _ in 0..LOCK_TRIES_MAX {
+        for tries in 0..LOCK_TRIES_MAX {
             if let Some(guard) = self.0.try_lock() {
                 return Some(guard);
             }
-            os::yield_now();
+            os::back_off(tries);
         }
         None
     }

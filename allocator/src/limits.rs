@@ -55,9 +55,9 @@ pub(crate) const PATH_SIZE_MAX: usize = 1024;
 /// How many numbers are tried where a log's name exists.
 pub(crate) const NAME_TRIES_MAX: u32 = 10_000;
 
-/// How often a lock is tried, with a yield between, before the way out is
-/// taken. None of them is held across a system call but the one that maps a
-/// window.
+/// How often a lock is tried before the way out is taken: half a second, of
+/// which all but the first tries are sleeps. None is held across a system call
+/// but the one that maps a window, which takes some milliseconds.
 pub(crate) const LOCK_TRIES_MAX: u32 = 1_000;
 /// One wait for journal room, in nanoseconds; waits repeat.
 pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;

@@ -99,6 +99,19 @@ pub(crate) fn yield_now() {
     unsafe { libc::sched_yield() };
 }
 
+/// Lets the thread run that has what is wanted: for a short while by yielding,
+/// then by sleeping ever longer, up to a millisecond. `tries` counts from 0.
+pub(crate) fn back_off(tries: u32) {
+    const YIELDS: u32 = 100;
+    if tries < YIELDS {
+        yield_now();
+        return;
+    }
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i64::from(tries.min(1_000)) * 1_000 };
+    // SAFETY: the timespec can be read, and what is left is not asked for.
+    unsafe { libc::nanosleep(&time, ptr::null_mut()) };
+}
+
 fn clock(id: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the timespec is writable.

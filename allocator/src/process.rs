@@ -184,7 +184,7 @@ fn arrive(here: &Here, store: &'static Store) -> Place {
 fn look_up(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
     let mode = control::mode();
     let place = look_up_in_old(here, slot);
-    if matches!(place, Place::Own) && mode >> EPOCH_SHIFT == store.epoch() {
+    if mode >> EPOCH_SHIFT == store.epoch() {
         here.mode.set(mode);
     }
     place
@@ -192,19 +192,10 @@ fn look_up(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
 
 fn look_up_in_old(here: &Here, slot: &'static Slot) -> Place {
     here.words.set(slot.words());
-    match set_site(here, slot, here.site.get()) {
-        true => Place::Own,
-        false => Place::Nowhere,
-    }
-}
-
-/// Has new blocks of this thread get a site. False where its cells cannot be
-/// had.
-pub(crate) fn set_site(here: &Here, slot: &'static Slot, site: u32) -> bool {
-    let cell = slot.cell(site).or_else(|| cell_or_take(slot, site));
-    here.site.set(site);
-    here.cell.set(cell);
-    cell.is_some()
+    let site = here.site.get();
+    // Without a cell of its own the thread counts in the shared ones.
+    here.cell.set(slot.cell(site).or_else(|| cell_or_take(slot, site)));
+    Place::Own
 }
 
 /// The cell of a tag, its page taken if need be; that of the orphan slot under

@@ -310,24 +310,23 @@ impl Entry<'_> {
         }
     }
 
-    /// Adds to counters of a tag's cell.
+    /// Adds to counters of a tag's cell: the one that counted the event.
     fn count<const COUNT: usize>(&self, site: u32, counters: [(usize, u64); COUNT]) {
-        match &self.place {
-            Place::Own => {
-                if let Some(cell) = self.here.slot.get().and_then(|slot| slot.cell(site)) {
-                    for (index, value) in counters {
-                        Own::add(&cell[index], value);
-                    }
-                }
+        let own = match &self.place {
+            Place::Own => self.here.slot.get().and_then(|slot| slot.cell(site)),
+            Place::Orphans(_) => None,
+            Place::Nowhere => return,
+        };
+        if let Some(cell) = own {
+            for (index, value) in counters {
+                Own::add(&cell[index], value);
             }
-            Place::Orphans(slot) => {
-                if let Some(cell) = slot.cell(site).or_else(|| slot.cell(0)) {
-                    for (index, value) in counters {
-                        Shared::add(&cell[index], value);
-                    }
-                }
+        } else if let Some(orphans) = thread::orphans()
+            && let Some(cell) = orphans.cell(site).or_else(|| orphans.cell(0))
+        {
+            for (index, value) in counters {
+                Shared::add(&cell[index], value);
             }
-            Place::Nowhere => {}
         }
     }
 }

@@ -445,11 +445,11 @@ impl Store {
             let taken = self.take_ledger_chunk(kind, (number * per_chunk) as u32);
             place.store(taken.unwrap_or(0), Ordering::Release);
         } else {
-            for _ in 0..LOCK_TRIES_MAX {
+            for tries in 0..LOCK_TRIES_MAX {
                 if place.load(Ordering::Acquire) != CLAIMED {
                     break;
                 }
-                os::yield_now();
+                os::back_off(tries);
             }
         }
         self.record(table, index)
