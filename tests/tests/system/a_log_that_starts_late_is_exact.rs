@@ -53,7 +53,7 @@ pub fn child(arguments: &[String]) {
     let key = Key::new();
     threads::run(5, 2, |_| {
         let _scope = ENDED.enter();
-        std::mem::forget(vec![1_u8; 100]);
+        std::mem::forget(std::hint::black_box(vec![1_u8; 100]));
         key.at_thread_end(|| drop(vec![1_u8; 10]));
     });
     let barrier = Barrier::new(4);
@@ -62,7 +62,7 @@ pub fn child(arguments: &[String]) {
         let rest = |_| {
             scope.spawn(|| {
                 let tag = RESTING.enter();
-                std::mem::forget(vec![1_u8; 100]);
+                std::mem::forget(std::hint::black_box(vec![1_u8; 100]));
                 drop(tag);
                 barrier.wait();
                 // Rests while the log starts, and then has events once more.

@@ -39,6 +39,6 @@ extern "C" fn free_and_allocate() {
         kept.clear();
     }
     for _ in 0..5 {
-        std::mem::forget(vec![0_u8; 300]);
+        std::mem::forget(std::hint::black_box(vec![0_u8; 300]));
     }
 }

@@ -27,7 +27,7 @@ thread_local! {
 fn leave_one_of_two(tag: &'static Tag) {
     let _scope = tag.enter();
     drop(vec![1_u8; 50]);
-    std::mem::forget(vec![1_u8; 70]);
+    std::mem::forget(std::hint::black_box(vec![1_u8; 70]));
 }
 
 pub fn test() {

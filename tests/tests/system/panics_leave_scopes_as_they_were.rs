@@ -17,7 +17,7 @@ pub fn test() {
         let _outer = OUTER.enter();
         let caught = panic::catch_unwind(AssertUnwindSafe(|| descend(depth)));
         caught.expect_err("the deepest level panics");
-        std::mem::forget(vec![0_u8; 10]);
+        std::mem::forget(std::hint::black_box(vec![0_u8; 10]));
     }
     drop(panic::take_hook());
     panic::set_hook(hook);

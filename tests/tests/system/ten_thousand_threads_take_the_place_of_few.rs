@@ -40,7 +40,7 @@ pub fn child(_: &[String]) {
     threads::run(thread_count(), AT_ONCE, |number| {
         let _scope = TAG.enter();
         drop(vec![0_u8; 1 + number]);
-        std::mem::forget(vec![0_u8; 3]);
+        std::mem::forget(std::hint::black_box(vec![0_u8; 3]));
     });
     let count = thread_count() as u64;
     let report = Report::now();
