@@ -121,3 +121,44 @@ fn a_missing_chunk_at_the_end_of_a_slot_is_noticed() {
     assert!(said.out.contains(&format!("slot {}: ", header.owner)), "{}", said.out);
     assert!(said.out.contains("taken"), "{}", said.out);
 }
+
+#[test]
+fn a_reserved_word_that_is_not_zero_is_found() {
+    let whole = Log::with_traffic(100).bytes();
+    let (threads, _) = chunks_of(&whole, ChunkKind::Threads)[0];
+    let (totals, _) = chunks_of(&whole, ChunkKind::TagTotals)[0];
+    let places = [
+        process::OFFSET + 31 * 8,
+        threads + chunk::HEADER_SIZE + thread::SIZE + 15 * 8,
+        totals + chunk::HEADER_SIZE + 7 * 8,
+        counter_offset(&whole, 0, 1, 21),
+    ];
+    for at in places {
+        let mut bytes = whole.clone();
+        add_to_word(&mut bytes, at, 1);
+        let said = ask_about(&bytes, "log verify");
+        assert_eq!(said.exit_code, 1, "{at}: {}", said.out);
+        assert!(said.out.contains(&format!("offset {at}: a reserved word")), "{}", said.out);
+    }
+}
+
+#[test]
+fn a_free_in_flight_may_not_be_wiped_yet() {
+    let mut log = Log::with_traffic(100);
+    log.state = process::STATE_RUNNING;
+    log.alloc(1, 1_000_000, (0xAAAA_0000, 777), 1);
+    log.free(1, 1_000_100, (0xAAAA_0000, 777), 1);
+    let mut bytes = log.bytes();
+    let wiped = counter_offset(&bytes, 0, 1, cell::WIPED_BYTES);
+    add_to_word(&mut bytes, wiped, -777);
+    assert_eq!(ask_about(&bytes, "log verify").exit_code, 1, "nothing is in flight");
+    let (threads, _) = chunks_of(&bytes, ChunkKind::Threads)[0];
+    let sequence = threads + chunk::HEADER_SIZE + thread::SIZE + thread::SEQUENCE * 8;
+    add_to_word(&mut bytes, sequence, -1);
+    let said = ask_about(&bytes, "log verify");
+    assert_eq!(said.exit_code, 0, "{}", said.out);
+    add_to_word(&mut bytes, wiped, -1);
+    let said = ask_about(&bytes, "log verify");
+    assert_eq!(said.exit_code, 1, "{}", said.out);
+    assert!(said.out.contains("778 freed bytes are not accounted for"), "{}", said.out);
+}
