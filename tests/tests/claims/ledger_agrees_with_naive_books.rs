@@ -5,7 +5,7 @@ use scrubjay_tests::churn::Churn;
 use scrubjay_tests::harness;
 
 pub fn test() {
-    for seed in 0..harness::count(3, 50) as u64 {
+    for seed in 0..harness::count(3, 12) as u64 {
         let steps = harness::count(5_000, 50_000);
         let churn = Churn {
             seed,

@@ -7,7 +7,7 @@ use scrubjay_tests::harness;
 
 pub fn test() {
     for mode in ["journal", "count"] {
-        for seed in 0..harness::count(2, 30) as u64 {
+        for seed in 0..harness::count(2, 8) as u64 {
             let steps = harness::count(5_000, 50_000);
             let churn = Churn { seed, threads: 4, steps, refused_one_in: 5, largest: usize::MAX };
             let (_, books) = agreement::of_churn(module_path!(), mode, churn);

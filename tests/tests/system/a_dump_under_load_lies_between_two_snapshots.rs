@@ -25,7 +25,7 @@ pub fn test() {
 pub fn child(arguments: &[String]) {
     let load = Load::start(4);
     std::thread::sleep(Duration::from_millis(20));
-    for round in 0..harness::count(20, 300) {
+    for round in 0..harness::count(20, 100) {
         let name = Path::new(&arguments[0]).join(format!("dump-{round}.jay"));
         let before = told::now();
         let path = scrubjay::dump(&name).expect("a dump can be written");
