@@ -14,19 +14,15 @@ use crate::limits::{GROUPS_MAX, TAGS_PER_GROUP};
 use crate::store::{Page, Store, cell_of};
 use crate::thread::{self, COPY_CLAIMED, COPY_OPEN, Slot};
 
-/// Copies every slot that still records elsewhere. Answers how many there
-/// are.
-pub(crate) fn copy_laggards(store: &'static Store) -> u64 {
-    let mut count = 0;
+/// Copies every slot that still records elsewhere.
+pub(crate) fn copy_laggards(store: &'static Store) {
     for slot in thread::used() {
         let moved = slot.store().is_some_and(|own| own.epoch() == store.epoch());
         if !moved && claim(slot) {
             copy(slot, store, true);
             slot.copy.store(COPY_OPEN, Ordering::Release);
         }
-        count += u64::from(!moved);
     }
-    count
 }
 
 /// Moves the calling thread's slot. False while somebody copies it, or where

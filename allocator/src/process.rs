@@ -307,8 +307,7 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
         late::move_slot(orphans, store);
     }
     // Once more: a thread may have been within an event when it was copied.
-    let laggards = late::copy_laggards(store);
-    store.process()[process::LAGGARD_COUNT].store(laggards, Ordering::Relaxed);
+    late::copy_laggards(store);
     frames::write_now(store);
     helper::start();
     Ok(())

@@ -54,8 +54,6 @@ pub const CLOCK_PAIRS: usize = 18;
 /// force: ticks and `CLOCK_MONOTONIC` in nanoseconds, at
 /// `CLOCK_PAIRS + 2 * (sequence & 1)`.
 pub const CLOCK_SEQUENCE: usize = 22;
-/// Threads that still record in memory of before a late start of the log.
-pub const LAGGARD_COUNT: usize = 23;
 /// Frames that could not be written because another thread was writing one.
 pub const FRAME_SKIPPED_COUNT: usize = 24;
 /// Which of the two peak frames is the newest complete one: its slot plus 1;
@@ -89,7 +87,7 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "clock_ticks_odd",
     "clock_ns_odd",
     "clock_sequence",
-    "laggard_count",
+    "reserved_23",
     "frame_skipped_count",
     "peak_frame",
     "frame_spacing_ns",

@@ -73,7 +73,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
     claims.check("the tensors of a changed model are not", || {
         match weights::rest(&changed, &blocks) {
             Ok(_) => bail!("a model with one layer more fits the same blocks"),
-            Err(missing) => Ok(println!("a model with one layer more: {missing}")),
+            Err(missing) => {
+                println!("a model with one layer more: {missing}");
+                Ok(())
+            }
         }
     });
 
