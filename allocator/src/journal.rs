@@ -243,7 +243,10 @@ pub(crate) fn write_orphan<const COUNT: usize>(
     whats: [What; COUNT],
 ) -> bool {
     let size = (COUNT * EVENT_WORDS) as u64;
-    // Twice: the chunk may be full, and somebody else may fill the next one.
+    if store.process()[process::JOURNAL_END_TICKS].load(Ordering::Relaxed) != 0 {
+        return false;
+    }
+    // More than once: the chunk may be full, and others may fill the next one.
     for _ in 0..4 {
         let place = ORPHAN_PLACE.fetch_add(size, Ordering::AcqRel);
         let (index, next) = ((place >> 32) as u32, place as u32 as usize);

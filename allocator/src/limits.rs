@@ -64,6 +64,9 @@ pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;
 /// The helper looks for work at least this often, in nanoseconds.
 pub(crate) const HELPER_STEP_NS: i64 = 50_000_000;
 
+/// A refused size counts as this at most, so that ledger and journal agree.
+pub(crate) const FAILED_SIZE_MAX: usize = format::event::ADDRESS_MAX as usize;
+
 /// From this size on a block over `System` gets a mapping of its own, bytes:
 /// glibc maps them, too, whatever its thresholds have become.
 pub(crate) const MAPPED_MIN: usize = 32 << 20;

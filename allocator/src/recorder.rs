@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::control::{self, JOURNAL, READY};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Shared, Writer};
+use crate::limits::FAILED_SIZE_MAX;
 use crate::process::{self, Place};
 use crate::store::{Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
@@ -191,6 +192,8 @@ impl Entry<'_> {
     #[cold]
     #[inline(never)]
     pub(crate) fn refused(&self, address: usize, size: usize, site: u32) {
+        // More than an event can say is more than any machine has.
+        let size = size.min(FAILED_SIZE_MAX);
         self.record([What { kind: EventKind::Failed, address, size, site }]);
         self.done();
     }
