@@ -1,6 +1,7 @@
 //! The files that the rules look at.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -41,8 +42,9 @@ impl Tree {
         let above = root.parent().context("the workspace is the root folder")?;
         let mut tree = Self::of(files);
         tree.machine_paths.push(format!("{}/", root.display()));
-        // The folder above tells nothing where it is `/`.
-        if above.parent().is_some() {
+        // The folder above tells nothing where every machine has it.
+        let common = ["/", "/tmp", "/var/tmp", "/srv", "/opt", "/mnt", "/usr/src"];
+        if !common.iter().any(|folder| above == Path::new(folder)) {
             tree.machine_paths.push(format!("{}/", above.display()));
         }
         Ok(tree)
