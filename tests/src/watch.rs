@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use scrubjay_log_format::event::ADDRESS_MAX;
+
 use crate::attack::Block;
 use crate::figures::Figures;
 
@@ -136,7 +138,14 @@ fn note_alloc(block: *mut u8, size: usize) {
         if block.is_null() {
             // The question before main whose the global allocator is.
             if ROWS[TOTAL][1].load(Relaxed) > 0 {
-                add(tag, Figures { failed_count: 1, failed_bytes: size, ..Default::default() });
+                add(
+                    tag,
+                    Figures {
+                        failed_count: 1,
+                        failed_bytes: size.min(ADDRESS_MAX),
+                        ..Default::default()
+                    },
+                );
             }
             return;
         }
@@ -213,7 +222,14 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Watch<A> {
         if moved.is_null() {
             locked(|| {
                 insert(block as u64, old, tag);
-                add(tag, Figures { failed_count: 1, failed_bytes: new, ..Default::default() });
+                add(
+                    tag,
+                    Figures {
+                        failed_count: 1,
+                        failed_bytes: new.min(ADDRESS_MAX),
+                        ..Default::default()
+                    },
+                );
             });
         } else {
             note_realloc(block, moved, old, new, tag);

@@ -42,7 +42,7 @@ pub const REALLOC_MOVED: usize = 9;
 pub const COPIED_BYTES: usize = 10;
 /// Allocations and reallocs that the inner allocator refused.
 pub const FAILED_COUNT: usize = 11;
-/// Bytes that they asked for.
+/// Bytes that they asked for, of one at most what an event can say (48 bits).
 pub const FAILED_BYTES: usize = 12;
 /// Bytes that reallocs freed and that stayed in use: kept in place or moved
 /// with their pages.
