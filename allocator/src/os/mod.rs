@@ -1,0 +1,28 @@
+//! Every call to the system, each with its contract.
+//!
+//! None of them allocates through Rust's global allocator.
+
+mod files;
+mod memory;
+mod pagemap;
+mod process;
+mod threads;
+mod time;
+
+pub(crate) use files::{
+    NoRoom, close, create_file, identity, lock_file, read_file, remove_file, reserve_file, write_at,
+};
+pub(crate) use memory::{
+    blank_pages, map_over, map_private, move_pages, page_size, populate, reserve, reserve_again,
+    return_pages, unmap, wipe_on_fork,
+};
+pub(crate) use pagemap::{PageRun, open_pagemap, read_pagemap, scan_pagemap};
+pub(crate) use process::{
+    abort, at_exit, at_fork, environment, host_name, is_privileged, parent_id, process_id, random,
+    write_error,
+};
+pub(crate) use threads::{
+    arm_thread_exit, back_off, create_exit_key, name_thread, start_thread, thread_id, thread_name,
+    wait_while, wake_all, yield_now,
+};
+pub(crate) use time::{monotonic_ns, realtime_ns};
