@@ -9,7 +9,7 @@ use crate::control::{self, JOURNAL};
 use crate::inner::Inner;
 use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN};
 use crate::recorder::{self, Released};
-use crate::release::{is_secret, trailer_of, wipe_whole};
+use crate::release::{trailer_of, wipe_whole};
 use crate::trailer::{self, Valid};
 use crate::{tag, wipe};
 
@@ -46,7 +46,7 @@ pub(crate) unsafe fn realloc<I: Inner>(
         // SAFETY: the caller's promises are passed on.
         return unsafe { move_block(inner, config, block, layout, new_size, valid) };
     }
-    if !tag::is_wiped(site) && control::mode() & JOURNAL == 0 {
+    if !tag::policy(site).is_wiped() && control::mode() & JOURNAL == 0 {
         // SAFETY: the caller's promises are passed on.
         let moved = unsafe { realloc_unwiped(inner, config, block, layout, new_size, site) };
         if let Some(moved) = moved {
@@ -79,7 +79,7 @@ unsafe fn shrink<I: Inner>(
     }
     let tail = layout.size() - new_size;
     // What the kernel gets back as whole pages it blanks itself.
-    let returned = match is_mapped && !is_secret(site) {
+    let returned = match is_mapped && !tag::is_secret(site) {
         true => layout.size().saturating_sub(inner.kept_by_mapping(new_size)),
         false => 0,
     };
@@ -87,7 +87,7 @@ unsafe fn shrink<I: Inner>(
     recorder::enter(config, |entry| {
         let old = (block as usize, layout.size());
         entry.realloc(old, (block as usize, new_size), site, 0);
-        let wiped = if tag::is_wiped(site) {
+        let wiped = if tag::policy(site).is_wiped() {
             // SAFETY: the tail lies within the block, and its owner gave it up.
             let start = unsafe { block.add(new_size) };
             // SAFETY: as above.

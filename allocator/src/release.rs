@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use scrubjay_log_format::{EventKind, TagClass};
+use scrubjay_log_format::EventKind;
 
 use crate::config::Config;
 use crate::inner::Inner;
@@ -125,19 +125,14 @@ pub(crate) unsafe fn wipe_whole<I: Inner>(
     site: u32,
 ) -> Released {
     let size = layout.size();
-    if inner.is_mapped(block, layout) && !is_secret(site) {
+    if inner.is_mapped(block, layout) && !tag::is_secret(site) {
         return Released { returned: size, ..Released::default() };
     }
-    if tag::is_wiped(site) {
+    if tag::policy(site).is_wiped() {
         // SAFETY: the block has so many bytes.
         unsafe { wipe::wipe(block, size) };
         Released { wiped: size, ..Released::default() }
     } else {
         Released { unwiped: size, ..Released::default() }
     }
-}
-
-/// Whether pages are overwritten before the kernel gets them.
-pub(crate) fn is_secret(site: u32) -> bool {
-    tag::is_wiped(site) && tag::class(site) == TagClass::Secret
 }

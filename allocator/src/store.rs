@@ -8,9 +8,8 @@ use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
-use scrubjay_log_format::header::HeaderFields;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Mode, cell, frame, header, process, tag, thread,
+    ChunkHeader, ChunkKind, FileHeader, Mode, cell, frame, header, process, tag, thread,
 };
 
 use crate::config::Config;
@@ -208,7 +207,7 @@ impl Store {
     pub(crate) fn header(&self, flags: u32) -> [u8; header::SIZE] {
         let host = os::host_name();
         let [start_ticks, start_monotonic_ns, start_realtime_ns] = self.fixed.start;
-        HeaderFields {
+        FileHeader {
             chunk_size: self.chunk_size(),
             flags,
             mode: self.fixed.mode,
@@ -223,7 +222,7 @@ impl Store {
             limit_bytes: self.fixed.config.log_limit,
             page_size: os::page_size() as u32,
             program: log_name::program(&mut [0; 64]),
-            host: &host,
+            host: host.as_slice(),
         }
         .encode()
     }

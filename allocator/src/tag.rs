@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use core::time::Duration;
 
-use scrubjay_log_format::{TagClass, process, tag};
+use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, process};
 
 use crate::config::Wipe;
 use crate::control::control;
@@ -34,7 +34,7 @@ use crate::store::{self, Store};
 pub struct Tag {
     name: &'static str,
     class: TagClass,
-    wipe: Option<bool>,
+    request: WipeRequest,
     greatest_age_ms: u64,
     /// 0 until the tag is registered.
     index: AtomicU32,
@@ -48,8 +48,35 @@ const OVERFLOWN: u32 = TAGS_MAX as u32;
 static TAGS: [Published<Tag>; TAGS_MAX] = [const { Published::empty() }; TAGS_MAX];
 /// How many there are, "untagged" included.
 static COUNT: AtomicU32 = AtomicU32::new(1);
-/// Whether a tag's blocks are wiped: policy and tag put together.
-static WIPES: [AtomicU8; TAGS_MAX] = [const { AtomicU8::new(1) }; TAGS_MAX];
+/// What is done with a tag's blocks: settings and tag put together.
+static POLICIES: [AtomicU8; TAGS_MAX] = [const { AtomicU8::new(Policy::WIPED) }; TAGS_MAX];
+
+/// What is done with a tag's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Policy(u8);
+
+impl Policy {
+    const WIPED: u8 = 1;
+    const WATCHED: u8 = 1 << 1;
+
+    /// Overwritten at release.
+    #[inline(always)]
+    pub(crate) fn is_wiped(self) -> bool {
+        self.0 & Self::WIPED != 0
+    }
+
+    /// In the registry while they live.
+    #[inline(always)]
+    pub(crate) fn is_watched(self) -> bool {
+        self.0 & Self::WATCHED != 0
+    }
+
+    /// Nothing that takes more than counters and an overwrite.
+    #[inline(always)]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & !Self::WIPED == 0
+    }
+}
 
 impl Tag {
     /// A public tag.
@@ -61,11 +88,13 @@ impl Tag {
         assert!(!name.is_empty(), "a tag needs a name");
         assert!(name.len() <= TAG_NAME_SIZE_MAX, "a tag's name has at most 128 bytes");
         let index = AtomicU32::new(0);
-        Self { name, class: TagClass::Public, wipe: None, greatest_age_ms: 0, index }
+        let (class, request) = (TagClass::Public, WipeRequest::None);
+        Self { name, class, request, greatest_age_ms: 0, index }
     }
 
     /// Its content must not outlive its use: wiped unless the policy is
-    /// [`Wipe::Off`], and named where it is still live.
+    /// [`Wipe::Off`], and watched: the log says of each live block how old it
+    /// is. An allocation costs some 100 ns more for it.
     pub const fn secret(mut self) -> Self {
         self.class = TagClass::Secret;
         self
@@ -74,11 +103,12 @@ impl Tag {
     /// Whether its blocks are wiped under the policies [`Wipe::All`] and
     /// [`Wipe::Tagged`], whatever its class.
     pub const fn wipe(mut self, wipe: bool) -> Self {
-        self.wipe = Some(wipe);
+        self.request = if wipe { WipeRequest::Wipe } else { WipeRequest::Spare };
         self
     }
 
-    /// How old a block of it may get; reports hold its oldest against this.
+    /// How old a block of it may get; reports hold its oldest against this, for
+    /// which its blocks are watched, as those of a secret tag.
     pub const fn greatest_age(mut self, age: Duration) -> Self {
         let milliseconds = age.as_millis();
         self.greatest_age_ms =
@@ -115,8 +145,8 @@ impl Tag {
         }
         if known.is_none() {
             TAGS[index as usize].set(self);
-            let wipes = self.wipes(store.config().wipe);
-            WIPES[index as usize].store(wipes.into(), Ordering::Relaxed);
+            let policy = self.policy(store.config().wipe);
+            POLICIES[index as usize].store(policy.0, Ordering::Relaxed);
             COUNT.store(index + 1, Ordering::Release);
             declare(store, index);
         }
@@ -124,12 +154,16 @@ impl Tag {
         index
     }
 
-    fn wipes(&self, policy: Wipe) -> bool {
-        match policy {
-            Wipe::Off => false,
-            Wipe::Tagged => self.wipe.unwrap_or(self.class == TagClass::Secret),
-            Wipe::All => self.wipe.unwrap_or(true),
-        }
+    fn policy(&self, setting: Wipe) -> Policy {
+        let is_secret = self.class == TagClass::Secret;
+        let is_wiped = match (setting, self.request) {
+            (Wipe::Off, _) | (_, WipeRequest::Spare) => false,
+            (Wipe::All, _) | (_, WipeRequest::Wipe) => true,
+            (Wipe::Tagged, WipeRequest::None) => is_secret,
+        };
+        let is_watched = is_secret || self.greatest_age_ms > 0;
+        let wiped = u8::from(is_wiped) * Policy::WIPED;
+        Policy(wiped | u8::from(is_watched) * Policy::WATCHED)
     }
 }
 
@@ -160,24 +194,38 @@ pub(crate) fn class(index: u32) -> TagClass {
     get(index).map_or(TagClass::Public, |tag| tag.class)
 }
 
-/// Whether blocks of this tag are wiped.
+/// What is done with blocks of this tag.
 #[inline(always)]
-pub(crate) fn is_wiped(index: u32) -> bool {
-    WIPES[index as usize % TAGS_MAX].load(Ordering::Relaxed) != 0
+pub(crate) fn policy(index: u32) -> Policy {
+    Policy(POLICIES[index as usize % TAGS_MAX].load(Ordering::Relaxed))
+}
+
+/// Whether pages of this tag's blocks are overwritten before the kernel gets
+/// them.
+pub(crate) fn is_secret(index: u32) -> bool {
+    policy(index).is_wiped() && get(index).is_some_and(|tag| tag.class == TagClass::Secret)
 }
 
 /// Decides about untagged blocks, before there is any.
-pub(crate) fn choose_untagged(policy: Wipe) {
-    WIPES[0].store((policy == Wipe::All).into(), Ordering::Relaxed);
+pub(crate) fn choose_untagged(setting: Wipe) {
+    POLICIES[0].store(u8::from(setting == Wipe::All) * Policy::WIPED, Ordering::Relaxed);
 }
 
 /// Writes a tag's declaration into a store.
 fn declare(store: &Store, index: u32) {
     let Some(words) = store.declaration(index) else { return };
-    let age = get(index).map_or(0, |tag| tag.greatest_age_ms);
-    let name = name(index).unwrap_or("").as_bytes();
-    let bytes = tag::encode_declaration(index, name, class(index), is_wiped(index), age);
-    store::store_bytes(words, &bytes);
+    let (tag, policy) = (get(index), policy(index));
+    let declaration = TagDeclaration {
+        index,
+        name: name(index).unwrap_or(""),
+        class: class(index),
+        wipe: policy.is_wiped(),
+        request: tag.map_or(WipeRequest::None, |tag| tag.request),
+        is_vault: false,
+        is_watched: policy.is_watched(),
+        greatest_age_ms: tag.map_or(0, |tag| tag.greatest_age_ms),
+    };
+    store::store_bytes(words, &declaration.encode());
 }
 
 /// Writes every declaration into a store. The caller holds the lock on tags,
@@ -198,7 +246,8 @@ mod tests {
         let secret = Tag::new("a").secret();
         let spared = Tag::new("a").wipe(false);
         let wiped = Tag::new("a").wipe(true);
-        let under = |policy| [&public, &secret, &spared, &wiped].map(|tag| tag.wipes(policy));
+        let tags = [&public, &secret, &spared, &wiped];
+        let under = |setting| tags.map(|tag| tag.policy(setting).is_wiped());
         assert_eq!(under(Wipe::All), [true, true, false, true]);
         assert_eq!(under(Wipe::Tagged), [false, true, false, true]);
         assert_eq!(under(Wipe::Off), [false; 4]);

@@ -47,12 +47,12 @@ fn a_reader_that_leaves_is_not_told_so() {
 
 /// A log whose dump does not fit a pipe: chunks of events of one slot.
 fn long_log() -> Vec<u8> {
-    use scrubjay_log_format::header::HeaderFields;
     use scrubjay_log_format::{
-        ChunkHeader, ChunkKind, ClockKind, Event, EventKind, Mode, WipePolicy, chunk, event,
+        ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, WipePolicy, chunk,
+        event,
     };
     const SIZE: usize = 4096;
-    let fields = HeaderFields {
+    let fields = FileHeader {
         chunk_size: SIZE as u32,
         flags: 0,
         mode: Mode::Journal,
@@ -66,8 +66,8 @@ fn long_log() -> Vec<u8> {
         frame_capacity: 1,
         limit_bytes: 1 << 30,
         page_size: 4096,
-        program: b"long",
-        host: b"",
+        program: "long",
+        host: "",
     };
     let mut bytes = vec![0; SIZE];
     bytes[..scrubjay_log_format::header::SIZE].copy_from_slice(&fields.encode());

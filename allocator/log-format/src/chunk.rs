@@ -40,6 +40,8 @@ pub enum ChunkKind {
     FrameRows = 7,
     /// [`crate::event`]s of one thread slot.
     Journal = 8,
+    /// The [`crate::registry`] of live blocks of watched tags.
+    Registry = 9,
     /// Reserved: stacks as a prefix tree.
     Stacks = 16,
     /// Reserved: sites (tag, stack, owner).
@@ -65,6 +67,7 @@ impl ChunkKind {
             6 => Self::Frames,
             7 => Self::FrameRows,
             8 => Self::Journal,
+            9 => Self::Registry,
             16 => Self::Stacks,
             17 => Self::Sites,
             18 => Self::Owners,
@@ -85,6 +88,7 @@ impl ChunkKind {
             Self::Frames => "frames",
             Self::FrameRows => "frame-rows",
             Self::Journal => "journal",
+            Self::Registry => "registry",
             Self::Stacks => "stacks",
             Self::Sites => "sites",
             Self::Owners => "owners",

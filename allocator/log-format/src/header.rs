@@ -55,9 +55,10 @@ pub enum ClockKind {
     Counter = 1,
 }
 
-/// The header's fields.
+/// The header's fields. Who encodes may hold the texts borrowed, so that
+/// nothing is allocated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileHeader {
+pub struct FileHeader<Text = String> {
     /// Size of every chunk in bytes, a power of two.
     pub chunk_size: u32,
     /// `FLAG_` bits.
@@ -85,34 +86,12 @@ pub struct FileHeader {
     /// Size of a memory page in bytes.
     pub page_size: u32,
     /// The program's name, at most 64 bytes.
-    pub program: String,
+    pub program: Text,
     /// The host's name, at most 64 bytes.
-    pub host: String,
+    pub host: Text,
 }
 
-/// The fields as the allocator has them: borrowed, so that encoding allocates
-/// nothing.
-#[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the fields are those of FileHeader")]
-pub struct HeaderFields<'a> {
-    pub chunk_size: u32,
-    pub flags: u32,
-    pub mode: Mode,
-    pub wipe: WipePolicy,
-    pub process_id: u32,
-    pub parent_id: u32,
-    pub start_ticks: u64,
-    pub start_monotonic_ns: u64,
-    pub start_realtime_ns: u64,
-    pub clock: ClockKind,
-    pub frame_capacity: u32,
-    pub limit_bytes: u64,
-    pub page_size: u32,
-    pub program: &'a [u8],
-    pub host: &'a [u8],
-}
-
-impl HeaderFields<'_> {
+impl<Text: AsRef<[u8]>> FileHeader<Text> {
     /// The header's bytes.
     pub fn encode(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
@@ -146,8 +125,8 @@ impl HeaderFields<'_> {
         for (at, value) in u64s {
             put(&mut bytes, at, &value.to_le_bytes());
         }
-        put_text(&mut bytes[104..104 + NAME_SIZE], self.program);
-        put_text(&mut bytes[168..168 + NAME_SIZE], self.host);
+        put_text(&mut bytes[104..104 + NAME_SIZE], self.program.as_ref());
+        put_text(&mut bytes[168..168 + NAME_SIZE], self.host.as_ref());
         let checksum = crc32fast::hash(&bytes[..CHECKSUM_AT]);
         put(&mut bytes, CHECKSUM_AT, &checksum.to_le_bytes());
         bytes
@@ -155,6 +134,11 @@ impl HeaderFields<'_> {
 }
 
 impl FileHeader {
+    /// Whether a `FLAG_` bit is set.
+    pub fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
     /// Reads a header from the first bytes of a file.
     ///
     /// # Errors
@@ -165,7 +149,7 @@ impl FileHeader {
             return Err(FormatError::Magic);
         }
         let version = u32_at(bytes, 8).ok_or(truncated)?;
-        if version > VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(FormatError::Version(version));
         }
         let bytes = bytes.get(..SIZE).ok_or(truncated)?;
@@ -226,11 +210,6 @@ impl FileHeader {
             host: text(&bytes[168..168 + NAME_SIZE]),
         })
     }
-
-    /// Whether a `FLAG_` bit is set.
-    pub fn has(&self, flag: u32) -> bool {
-        self.flags & flag != 0
-    }
 }
 
 #[cfg(test)]
@@ -238,7 +217,7 @@ mod tests {
     use super::*;
 
     fn header() -> [u8; SIZE] {
-        let fields = HeaderFields {
+        let fields = FileHeader {
             chunk_size: 4096,
             flags: FLAG_LATE,
             mode: Mode::Count,
@@ -252,8 +231,8 @@ mod tests {
             frame_capacity: 6,
             limit_bytes: 7,
             page_size: 8,
-            program: b"program",
-            host: b"host",
+            program: "program",
+            host: "host",
         };
         fields.encode()
     }

@@ -14,6 +14,7 @@
 //! | [`thread`] | one thread slot |
 //! | [`cell`] | the counters of one thread slot and tag |
 //! | [`frame`] | what was live per tag at one moment |
+//! | [`registry`] | the live blocks of watched tags |
 //! | [`event`] | something that happened to a block |
 //!
 //! Everything is little-endian. The specification is `FORMAT.md`; its examples
@@ -28,6 +29,7 @@ pub mod event;
 pub mod frame;
 pub mod header;
 pub mod process;
+pub mod registry;
 pub mod tag;
 pub mod thread;
 
@@ -35,7 +37,8 @@ pub use chunk::{ChunkHeader, ChunkKind};
 pub use error::FormatError;
 pub use event::{Event, EventKind};
 pub use header::{ClockKind, FileHeader, Mode, WipePolicy};
-pub use tag::{TagClass, TagDeclaration};
+pub use registry::Registered;
+pub use tag::{TagClass, TagDeclaration, WipeRequest};
 
 /// The specification, whose examples run as doctests.
 #[cfg(doctest)]

@@ -61,6 +61,13 @@ pub const FRAME_SKIPPED_COUNT: usize = 24;
 pub const PEAK_FRAME: usize = 25;
 /// The spacing of the ring of frames in force, in nanoseconds.
 pub const FRAME_SPACING_NS: usize = 26;
+/// Blocks of C code that had no trailer when they were freed, and were passed
+/// through: from before the start, from the loader, or damaged.
+pub const PASSED_THROUGH_COUNT: usize = 27;
+/// Their usable bytes.
+pub const PASSED_THROUGH_BYTES: usize = 28;
+/// Blocks that were handed out again after they were found to be still blank.
+pub const VERIFIED_COUNT: usize = 29;
 
 /// Names of the words, for listings.
 pub const NAMES: [&str; WORD_COUNT] = [
@@ -91,9 +98,9 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "frame_skipped_count",
     "peak_frame",
     "frame_spacing_ns",
-    "reserved_27",
-    "reserved_28",
-    "reserved_29",
+    "passed_through_count",
+    "passed_through_bytes",
+    "verified_count",
     "reserved_30",
     "reserved_31",
 ];

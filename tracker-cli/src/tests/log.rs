@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scrubjay_log_format::cell::{self, PageOwner};
-use scrubjay_log_format::header::HeaderFields;
-use scrubjay_log_format::tag::encode_declaration;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, ClockKind, Event, EventKind, Mode, TAGS_PER_GROUP, TagClass,
-    WipePolicy, chunk, event, frame, process, tag, thread,
+    ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, TAGS_PER_GROUP,
+    TagClass, TagDeclaration, WipePolicy, WipeRequest, chunk, event, frame, process, tag, thread,
 };
 
 pub const CHUNK_SIZE: usize = 4096;
@@ -106,7 +104,7 @@ impl Log {
     }
 
     fn first_chunk(&self, chunk_count: u64) -> Vec<u8> {
-        let fields = HeaderFields {
+        let fields = FileHeader {
             chunk_size: CHUNK_SIZE as u32,
             flags: self.flags,
             mode: self.mode,
@@ -120,8 +118,8 @@ impl Log {
             frame_capacity: FRAME_CAPACITY,
             limit_bytes: 1 << 30,
             page_size: 4096,
-            program: b"jay-test",
-            host: b"nest",
+            program: "jay-test",
+            host: "nest",
         };
         let mut bytes = vec![0; CHUNK_SIZE];
         bytes[..scrubjay_log_format::header::SIZE].copy_from_slice(&fields.encode());
@@ -150,7 +148,17 @@ impl Log {
         let mut tags = new_chunk(chunks.len(), ChunkKind::Tags, 0);
         for (index, (name, class)) in self.tags.iter().enumerate() {
             let at = chunk::HEADER_SIZE + index * tag::DECLARATION_SIZE;
-            let record = encode_declaration(index as u32, name.as_bytes(), *class, true, 0);
+            let record = TagDeclaration {
+                index: index as u32,
+                name,
+                class: *class,
+                wipe: true,
+                request: WipeRequest::None,
+                is_vault: false,
+                is_watched: false,
+                greatest_age_ms: 0,
+            }
+            .encode();
             tags[at..at + record.len()].copy_from_slice(&record);
         }
         chunks.push(tags);
