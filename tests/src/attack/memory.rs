@@ -57,10 +57,63 @@ impl Mapping {
     }
 }
 
+/// A stretch of addresses, and where in a file its bytes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) offset: u64,
+}
+
+/// Calls `see` with each piece of some stretches, in the order of their
+/// addresses: a piece's address and its bytes. Pieces that touch overlap by one
+/// byte less than a window, so that no window is cut, between stretches neither.
+/// Returns how many bytes were read, and which stretches refused, by number.
+///
+/// # Errors
+/// Where a stretch has no byte more: `no_more` says why that is.
+pub(super) fn read_stretches(
+    file: &File,
+    stretches: impl Iterator<Item = Stretch>,
+    no_more: &str,
+    mut see: impl FnMut(u64, &[u8]),
+) -> io::Result<(u64, Vec<usize>)> {
+    let mut piece = vec![0; PIECE_SIZE];
+    let (mut read_size, mut refused) = (0, Vec::new());
+    let (mut kept, mut next) = (0, 0);
+    for (number, stretch) in stretches.enumerate() {
+        let mut address = stretch.start;
+        if address != next {
+            kept = 0;
+        }
+        while address < stretch.end {
+            let wanted = (stretch.end - address).min((PIECE_SIZE - kept) as u64) as usize;
+            let offset = stretch.offset + (address - stretch.start);
+            let size = match file.read_at(&mut piece[kept..kept + wanted], offset) {
+                Ok(0) => return Err(io::Error::other(no_more)),
+                Ok(size) => size,
+                Err(_) => {
+                    refused.push(number);
+                    break;
+                }
+            };
+            let end = kept + size;
+            see(address - kept as u64, &piece[..end]);
+            read_size += size as u64;
+            address += size as u64;
+            kept = end.min(WINDOW_SIZE - 1);
+            piece.copy_within(end - kept..end, 0);
+        }
+        next = address;
+    }
+    Ok((read_size, refused))
+}
+
 /// A process's memory, as its mappings stood when it was opened.
 pub struct Memory {
     file: File,
     mappings: Vec<Mapping>,
+    hidden_size: u64,
 }
 
 impl Memory {
@@ -69,15 +122,19 @@ impl Memory {
     ///
     /// # Errors
     /// A process that is gone or may not be read.
-    pub fn of(process: u32, but: &Path) -> io::Result<Self> {
-        let but = fs::canonicalize(but)?;
+    pub fn of(process: u32, but: Option<&Path>) -> io::Result<Self> {
+        let but = but.map(fs::canonicalize).transpose()?;
         let proc = format!("/proc/{process}");
         let maps = fs::read_to_string(format!("{proc}/maps"))?;
-        let mut mappings: Vec<Mapping> = maps
-            .lines()
-            .filter_map(Mapping::parse)
-            .filter(|mapping| mapping.access.starts_with('r') && Path::new(&mapping.path) != but)
-            .collect();
+        let (mut mappings, mut closed) = (Vec::new(), Vec::new());
+        for mapping in maps.lines().filter_map(Mapping::parse) {
+            if !mapping.access.starts_with('r') {
+                closed.push(mapping);
+            } else if but.as_ref().is_none_or(|but| Path::new(&mapping.path) != but) {
+                mappings.push(mapping);
+            }
+        }
+        let hidden_size = hidden_size(&fs::read_to_string(format!("{proc}/smaps"))?, &closed);
         for thread in fs::read_dir(format!("{proc}/task"))? {
             let thread = thread?.path();
             // The next to last word is the stack pointer, where the thread waits
@@ -95,7 +152,7 @@ impl Memory {
                 mapping.stack_of = Some(name.trim().to_owned());
             }
         }
-        Ok(Self { file: File::open(format!("{proc}/mem"))?, mappings })
+        Ok(Self { file: File::open(format!("{proc}/mem"))?, mappings, hidden_size })
     }
 
     /// The mappings that can be read, in the order of their addresses.
@@ -103,44 +160,47 @@ impl Memory {
         &self.mappings
     }
 
-    /// Calls `see` with each piece of memory: its address and its bytes. Pieces
-    /// that touch overlap by one byte less than a window, so that no window is
-    /// cut, between mappings neither. Returns how many bytes were read, and the
-    /// paths of mappings that refused.
+    /// How many bytes stand in memory or in swap where nobody may read: an
+    /// attack would not see what is hidden there.
+    pub fn hidden_size(&self) -> u64 {
+        self.hidden_size
+    }
+
+    /// Calls `see` with each piece of memory: its address and its bytes.
+    /// Returns how many bytes were read, and the paths of mappings that refused:
+    /// some of the kernel's own pages, and pages behind a file's end.
     ///
     /// # Errors
     /// A process that ended.
-    pub fn read(&self, mut see: impl FnMut(u64, &[u8])) -> io::Result<(u64, Vec<String>)> {
-        let mut piece = vec![0; PIECE_SIZE];
-        let (mut read_size, mut refused) = (0, Vec::new());
-        let (mut kept, mut next) = (0, 0);
-        for mapping in &self.mappings {
-            let mut address = mapping.start;
-            if address != next {
-                kept = 0;
-            }
-            while address < mapping.end {
-                let wanted = (mapping.end - address).min((PIECE_SIZE - kept) as u64) as usize;
-                let size = match self.file.read_at(&mut piece[kept..kept + wanted], address) {
-                    Ok(0) => return Err(io::Error::other("the process ended during the attack")),
-                    Ok(size) => size,
-                    // Some of the kernel's own pages, and pages behind a file's end.
-                    Err(_) => {
-                        refused.push(mapping.path.clone());
-                        break;
-                    }
-                };
-                let end = kept + size;
-                see(address - kept as u64, &piece[..end]);
-                read_size += size as u64;
-                address += size as u64;
-                kept = end.min(WINDOW_SIZE - 1);
-                piece.copy_within(end - kept..end, 0);
-            }
-            next = address;
-        }
-        Ok((read_size, refused))
+    pub fn read(&self, see: impl FnMut(u64, &[u8])) -> io::Result<(u64, Vec<String>)> {
+        let stretch = |mapping: &Mapping| Stretch {
+            start: mapping.start,
+            end: mapping.end,
+            offset: mapping.start,
+        };
+        let stretches = self.mappings.iter().map(stretch);
+        let no_more = "the process ended during the attack";
+        let (size, refused) = read_stretches(&self.file, stretches, no_more, see)?;
+        let path = |number: usize| self.mappings[number].path.clone();
+        Ok((size, refused.into_iter().map(path).collect()))
     }
+}
+
+/// What `smaps` says is in memory or in swap of the mappings in `closed`.
+fn hidden_size(smaps: &str, closed: &[Mapping]) -> u64 {
+    let (mut size, mut counts) = (0, false);
+    for line in smaps.lines() {
+        if let Some(mapping) = Mapping::parse(line) {
+            counts = closed.iter().any(|closed| closed.start == mapping.start);
+        } else if let Some((name, amount)) = line.split_once(':')
+            && counts
+            && ["Rss", "Swap"].contains(&name)
+        {
+            let kib = amount.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
+            size += kib << 10;
+        }
+    }
+    size
 }
 
 #[cfg(test)]
@@ -157,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_may_read_is_added_up() {
+        let smaps = "10-20 ---p 00000000 00:00 0 \nSize: 64 kB\nRss:  8 kB\nSwap: 4 kB\n\
+                     30-40 rw-p 00000000 00:00 0 \nRss:  16 kB\n";
+        let closed = [Mapping::parse("10-20 ---p 00000000 00:00 0 ").unwrap()];
+        assert_eq!(hidden_size(smaps, &closed), 12 << 10);
+        assert_eq!(hidden_size(smaps, &[]), 0);
+    }
+
+    #[test]
     fn memory_is_read_whole_and_pieces_overlap() {
         let planted = std::hint::black_box(vec![0xA5u8; 3 * PIECE_SIZE]);
         let start = planted.as_ptr() as u64;
@@ -170,6 +239,7 @@ mod tests {
         let memory = Memory {
             file: File::open("/proc/self/mem").unwrap(),
             mappings: vec![mapping(0, 5000), mapping(5000, 2 * PIECE_SIZE + 77)],
+            hidden_size: 0,
         };
         let mut seen = 0;
         let (size, refused) = memory

@@ -8,17 +8,20 @@
 //! ([`Places`]). [`Residue`] is what it found.
 //!
 //! ```text
-//! /proc/PID/mem ──▶ Memory ──▶ Windows: which window? ─┐
-//!       the log ──▶ Places: which place? ──────────────┴─▶ Residue
+//! /proc/PID/mem ──▶ Memory ─┐
+//!   a core file ──▶ Core ───┴─▶ Windows: which window? ─┐
+//!       the log ──▶ Places: which place? ───────────────┴─▶ Residue
 //! ```
 
 mod blocks;
+mod core_file;
 mod memory;
 mod places;
 mod residue;
 mod windows;
 
 pub use blocks::{Block, Spans, ever_allocated};
+pub use core_file::Core;
 pub use memory::{Mapping, Memory};
 pub use places::{Place, Places};
 pub use residue::{Finding, Residue, Row};
@@ -28,7 +31,135 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use places::Cursor;
 use residue::Collector;
+
+/// A process that stands still, and what is known of its memory.
+pub struct Target {
+    memory: Memory,
+    places: Places,
+}
+
+impl Target {
+    /// A process that writes a journal. `live` are its live blocks.
+    ///
+    /// # Errors
+    /// A process that is gone or may not be read, or a log that is none.
+    pub fn with_journal(process: u32, log: &Path, live: &[Block]) -> io::Result<Self> {
+        let ever = ever_allocated(log)?;
+        let memory = Memory::of(process, Some(log))?;
+        let places = Places::new(memory.mappings(), live, &ever);
+        Ok(Self { memory, places })
+    }
+
+    /// A process whose blocks nobody wrote down.
+    ///
+    /// # Errors
+    /// A process that is gone or may not be read, or a log that is none.
+    pub fn without_journal(process: u32, log: Option<&Path>) -> io::Result<Self> {
+        let memory = Memory::of(process, log)?;
+        let places = Places::without_a_journal(memory.mappings());
+        Ok(Self { memory, places })
+    }
+
+    /// What each address is, for whoever knows more.
+    pub fn places(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
+    /// Searches all memory.
+    ///
+    /// # Errors
+    /// A process that ended.
+    pub fn search_memory(&self, search: &mut Search) -> io::Result<()> {
+        let mut cursor = self.places.cursor();
+        let (size, refused) = self.memory.read(|address, bytes| {
+            search.piece(&mut cursor, address, bytes);
+        })?;
+        search.read_size += size;
+        search.refused.extend(refused);
+        search.hidden_size += self.memory.hidden_size();
+        Ok(())
+    }
+
+    /// Searches a core file of the process, its notes too.
+    ///
+    /// # Errors
+    /// A file that is no core file, or cut off.
+    pub fn search_core(&self, core: &Core, search: &mut Search) -> io::Result<()> {
+        let mut cursor = self.places.cursor();
+        search.read_size += core.read(|address, bytes| {
+            search.piece(&mut cursor, address, bytes);
+        })?;
+        for note in core.notes()? {
+            let place = Place::Elsewhere(note.name().to_owned());
+            search.windows.search(&note.bytes, |at, window| {
+                search.found.add(&place, window, note.offset + at as u64);
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What is searched for, and what was found so far.
+pub struct Search<'a> {
+    windows: &'a Windows,
+    found: Collector<'a>,
+    read_size: u64,
+    refused: Vec<String>,
+    hidden_size: u64,
+    log_size: u64,
+}
+
+impl<'a> Search<'a> {
+    /// Nothing found yet.
+    pub fn new(windows: &'a Windows) -> Self {
+        let found = Collector::new(windows);
+        Self { windows, found, read_size: 0, refused: Vec::new(), hidden_size: 0, log_size: 0 }
+    }
+
+    fn piece(&mut self, cursor: &mut Cursor<'_>, address: u64, bytes: &[u8]) {
+        self.windows.search(bytes, |at, window| {
+            let address = address + at as u64;
+            self.found.add(cursor.place(address), window, address);
+        });
+    }
+
+    /// Searches a log, as a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn log(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        let mut piece = vec![0; memory::PIECE_SIZE];
+        let (mut kept, mut offset) = (0, 0);
+        loop {
+            let size = file.read(&mut piece[kept..])?;
+            if size == 0 {
+                self.log_size += offset + kept as u64;
+                return Ok(());
+            }
+            let end = kept + size;
+            self.windows.search(&piece[..end], |at, window| {
+                self.found.add(&Place::Log, window, offset + at as u64);
+            });
+            kept = end.min(WINDOW_SIZE - 1);
+            piece.copy_within(end - kept..end, 0);
+            offset += (end - kept) as u64;
+        }
+    }
+
+    /// What was found of the secrets whose windows these are.
+    pub fn residue(self, secrets: &[Secret]) -> Residue {
+        Residue {
+            rows: self.found.rows(secrets),
+            read_size: self.read_size,
+            refused: self.refused,
+            hidden_size: self.hidden_size,
+            log_size: self.log_size,
+        }
+    }
+}
 
 /// Reads all memory of a process that stands still and says what of the
 /// secrets is left in it. `live` are its live blocks, `log` the file that it
@@ -38,38 +169,10 @@ use residue::Collector;
 /// A process that is gone or may not be read, or a log that is none.
 pub fn attack(process: u32, log: &Path, live: &[Block], secrets: &[Secret]) -> io::Result<Residue> {
     let windows = Windows::of(secrets);
-    let ever = ever_allocated(log)?;
-    let memory = Memory::of(process, log)?;
-    let places = Places::new(memory.mappings(), live, &ever);
-    let mut found = Collector::new(&windows);
-    let mut cursor = places.cursor();
-    let (read_size, refused) = memory.read(|address, bytes| {
-        windows.search(bytes, |at, window| {
-            let address = address + at as u64;
-            found.add(cursor.place(address), window, address);
-        });
-    })?;
-    let log_size = search_file(log, &windows, &mut found)?;
-    Ok(Residue { rows: found.rows(secrets), read_size, refused, log_size })
-}
-
-fn search_file(path: &Path, windows: &Windows, found: &mut Collector) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut piece = vec![0; memory::PIECE_SIZE];
-    let (mut kept, mut offset) = (0, 0);
-    loop {
-        let size = file.read(&mut piece[kept..])?;
-        if size == 0 {
-            return Ok(offset + kept as u64);
-        }
-        let end = kept + size;
-        windows.search(&piece[..end], |at, window| {
-            found.add(&Place::Log, window, offset + at as u64);
-        });
-        kept = end.min(WINDOW_SIZE - 1);
-        piece.copy_within(end - kept..end, 0);
-        offset += (end - kept) as u64;
-    }
+    let mut search = Search::new(&windows);
+    Target::with_journal(process, log, live)?.search_memory(&mut search)?;
+    search.log(log)?;
+    Ok(search.residue(secrets))
 }
 
 #[cfg(test)]
@@ -77,8 +180,9 @@ mod tests {
     use std::fs;
     use std::hint::black_box;
 
+    use scrubjay_log_format::header::HeaderFields;
     use scrubjay_log_format::{
-        ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, WipePolicy, header,
+        ChunkHeader, ChunkKind, ClockKind, Event, EventKind, Mode, WipePolicy, header,
     };
 
     use super::*;
@@ -87,7 +191,7 @@ mod tests {
 
     /// A log of one chunk, in which blocks are allocated.
     fn log(blocks: &[Block]) -> Vec<u8> {
-        let fields = FileHeader {
+        let fields = HeaderFields {
             chunk_size: CHUNK_SIZE as u32,
             flags: 0,
             mode: Mode::Journal,
@@ -101,8 +205,8 @@ mod tests {
             frame_capacity: 0,
             limit_bytes: 0,
             page_size: 4096,
-            program: "attacked",
-            host: "",
+            program: b"attacked",
+            host: b"",
         };
         let mut log = fields.encode().to_vec();
         log.resize(CHUNK_SIZE.max(header::SIZE), 0);

@@ -64,6 +64,54 @@ impl Places {
         places
     }
 
+    /// As [`Places::new`], of a process whose blocks nobody wrote down: all
+    /// memory that may hold blocks counts as if it had been one.
+    pub fn without_a_journal(mappings: &[Mapping]) -> Self {
+        let mut ranges = Vec::new();
+        let mut file_end = 0;
+        for mapping in mappings {
+            // What follows a file's writable pages is the rest of its statics.
+            if mapping.may_hold_blocks() && mapping.start != file_end {
+                ranges.push((mapping.start, mapping.end));
+            }
+            if mapping.access.starts_with("rw") && mapping.path.starts_with('/') {
+                file_end = mapping.end;
+            }
+        }
+        Self::new(mappings, &[], &Spans::of(ranges))
+    }
+
+    /// Makes a range one place, whatever it was. Answers whether all of it was
+    /// `was` before.
+    pub fn overlay(
+        &mut self,
+        range: (u64, u64),
+        place: Place,
+        was: impl Fn(&Place) -> bool,
+    ) -> bool {
+        let (start, end) = range;
+        let index = self.index(place);
+        let mut covered = 0;
+        let mut segments = Vec::with_capacity(self.segments.len() + 2);
+        for &(from, to, old) in &self.segments {
+            let (left, right) = (from.max(start), to.min(end));
+            if left >= right {
+                segments.push((from, to, old));
+                continue;
+            }
+            let now = if was(&self.places[old]) {
+                covered += right - left;
+                index
+            } else {
+                old
+            };
+            let parts = [(from, left, old), (left, right, now), (right, to, old)];
+            segments.extend(parts.into_iter().filter(|(from, to, _)| from < to));
+        }
+        self.segments = segments;
+        covered == end - start
+    }
+
     /// Asks for places in the order of their addresses.
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor { places: self, index: 0 }
@@ -176,6 +224,28 @@ mod tests {
         assert_eq!(at(&places, 160), Place::Freed);
         assert_eq!(at(&places, 293), Place::Freed);
         assert_eq!(at(&places, 2000), Place::Elsewhere("static data of libc.so".into()));
+    }
+
+    #[test]
+    fn without_a_journal_all_that_may_hold_blocks_counts() {
+        let mappings = [
+            mapping(0, 100, "/program"),
+            mapping(100, 200, ""),
+            mapping(300, 400, "[heap]"),
+            mapping(500, 600, ""),
+        ];
+        let mut places = Places::without_a_journal(&mappings);
+        assert!(matches!(at(&places, 120), Place::Elsewhere(_)), "statics behind their file");
+        assert_eq!(at(&places, 300), Place::Freed);
+        assert_eq!(at(&places, 500), Place::Freed);
+        let live = || Place::Live("told".into());
+        assert!(places.overlay((310, 330), live(), |was| *was == Place::Freed));
+        assert_eq!(
+            [305, 310, 322, 330].map(|address| at(&places, address)),
+            [Place::Freed, live(), live(), Place::Freed]
+        );
+        assert!(!places.overlay((90, 110), live(), |was| *was == Place::Freed));
+        assert!(matches!(at(&places, 95), Place::Elsewhere(_)));
     }
 
     #[test]

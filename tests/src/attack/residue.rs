@@ -64,6 +64,8 @@ pub struct Residue {
     pub read_size: u64,
     /// Mappings that could not be read.
     pub refused: Vec<String>,
+    /// How many bytes stand where nobody may read, the attacker neither.
+    pub hidden_size: u64,
     /// How many bytes the log has.
     pub log_size: u64,
 }

@@ -96,7 +96,7 @@ mod tests {
         let found = Finding { window_count: freed, byte_count: 8 * freed, last_address: 64 };
         let places = BTreeMap::from([(Place::Freed, found), (Place::Live("a".into()), found)]);
         let row = Row { name: "prompt".into(), window_count: 9, places };
-        Residue { rows: vec![row], read_size: 0, refused: vec![], log_size: 0 }
+        Residue { rows: vec![row], read_size: 0, refused: vec![], hidden_size: 0, log_size: 0 }
     }
 
     fn holds(with: u64, without: u64) -> bool {
