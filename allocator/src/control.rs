@@ -68,6 +68,12 @@ pub(crate) struct Control {
     pub(crate) room: AtomicU32,
     /// 1 while a helper thread is there.
     pub(crate) helper: AtomicU32,
+    /// Whether the vaults are this process's: 0 where they are its parent's.
+    pub(crate) vault_home: AtomicU32,
+    /// Threads that are changing what stands in vaults.
+    pub(crate) vault_work: AtomicU32,
+    /// Forks under way, which wait for those threads.
+    pub(crate) vault_forks: AtomicU32,
     /// Guards the writer of a frame.
     pub(crate) frames: Lock,
     /// Guards the mapping of a window, and with it chunks of tables.
@@ -94,6 +100,9 @@ static PAGE: Page = Page {
         demand: AtomicU32::new(0),
         room: AtomicU32::new(0),
         helper: AtomicU32::new(0),
+        vault_home: AtomicU32::new(0),
+        vault_work: AtomicU32::new(0),
+        vault_forks: AtomicU32::new(0),
         frames: Lock::new(),
         windows: Lock::new(),
         slots: Lock::new(),

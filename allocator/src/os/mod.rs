@@ -3,6 +3,7 @@
 //! None of them allocates through Rust's global allocator.
 
 mod files;
+mod guarded;
 mod memory;
 mod pagemap;
 mod process;
@@ -11,6 +12,10 @@ mod time;
 
 pub(crate) use files::{
     NoRoom, close, create_file, identity, lock_file, read_file, remove_file, reserve_file, write_at,
+};
+pub(crate) use guarded::{
+    Access, NoSecret, fault_address, hand_fault_on, keep_from_children, keep_from_dumps,
+    lock_limit, lock_pages, map_secret, on_fault, protect,
 };
 pub(crate) use memory::{
     blank_pages, map_over, map_private, move_pages, page_size, populate, reserve, reserve_again,
