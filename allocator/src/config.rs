@@ -48,6 +48,7 @@ pub struct Config {
     pub(crate) chunk_size: u32,
     pub(crate) frames: u32,
     pub(crate) mappings: bool,
+    pub(crate) verify: bool,
 }
 
 impl Config {
@@ -63,6 +64,7 @@ impl Config {
             chunk_size: format::CHUNK_SIZE_DEFAULT,
             frames: limits::FRAMES_DEFAULT,
             mappings: true,
+            verify: false,
         }
     }
 
@@ -142,6 +144,17 @@ impl Config {
         self
     }
 
+    /// Whether released blocks are held back for a while, and looked at before
+    /// they are handed out again (`SCRUBJAY_VERIFY`: `on`, `off`). One that was
+    /// written after its release is named and aborts, or is counted, as
+    /// [`Config::on_corruption`] says. Costs a look at every byte that is reused,
+    /// and up to 64 MiB; blocks over 1 MiB and those that are not wiped are not
+    /// held. Off unless told otherwise.
+    pub const fn verify_on_alloc(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
     /// The mode of a log that starts now.
     pub(crate) fn log_mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Journal)
@@ -178,11 +191,8 @@ impl Config {
             b"count" => Some(OnCorruption::Count),
             _ => None,
         });
-        choose(&mut self.mappings, c"SCRUBJAY_MAPPINGS", "on or off", |word| match word {
-            b"on" => Some(true),
-            b"off" => Some(false),
-            _ => None,
-        });
+        choose(&mut self.mappings, c"SCRUBJAY_MAPPINGS", "on or off", switch);
+        choose(&mut self.verify, c"SCRUBJAY_VERIFY", "on or off", switch);
         choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {
             size(word).filter(|&bytes| bytes <= limits::LOG_LIMIT_MAX)
         });
@@ -209,6 +219,14 @@ const fn is_chunk_size(bytes: u64) -> bool {
     bytes.is_power_of_two()
         && bytes >= format::CHUNK_SIZE_MIN as u64
         && bytes <= limits::WINDOW_SIZE as u64
+}
+
+fn switch(word: &[u8]) -> Option<bool> {
+    match word {
+        b"on" => Some(true),
+        b"off" => Some(false),
+        _ => None,
+    }
 }
 
 fn value(name: &CStr) -> Option<&'static [u8]> {

@@ -19,6 +19,8 @@ const PAGE_SIZE: usize = 64 << 10;
 pub(crate) const READY: u32 = 1;
 /// Events go to the journal, too.
 pub(crate) const JOURNAL: u32 = 1 << 1;
+/// Released blocks are held back, and verified before they are handed out.
+pub(crate) const VERIFY: u32 = 1 << 2;
 /// From here up the mode word counts the stores that were in force.
 pub(crate) const EPOCH_SHIFT: u32 = 8;
 
@@ -84,6 +86,8 @@ pub(crate) struct Control {
     pub(crate) tags: Lock,
     /// Guards the orphan slot's journal chunk.
     pub(crate) orphans: Lock,
+    /// Guards the blocks that are held back.
+    pub(crate) quarantine: Lock,
 }
 
 #[repr(C)]
@@ -108,6 +112,7 @@ static PAGE: Page = Page {
         slots: Lock::new(),
         tags: Lock::new(),
         orphans: Lock::new(),
+        quarantine: Lock::new(),
     },
     rest: [0; PAGE_SIZE - size_of::<Control>()],
 };

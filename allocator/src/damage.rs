@@ -17,7 +17,21 @@ use crate::{os, process, store, tag};
 #[cold]
 #[inline(never)]
 pub(crate) fn report(block: *const u8, size: usize, readable: usize) {
-    describe(block, size, readable).say();
+    judge(describe(block, size, readable));
+}
+
+/// Reports a block that was written after its release, while it was held back.
+/// Returns only where damage is counted; the block must then stay nobody's.
+#[cold]
+#[inline(never)]
+pub(crate) fn report_written(block: *const u8, size: usize, site: u32, offset: usize) {
+    let line = Line::new().text("written after free, at byte ").number(offset as u64);
+    judge(of(line.text(" of "), block, size, site));
+}
+
+/// Says what was found, and does what policy wants.
+fn judge(line: Line) {
+    line.say();
     let Some(store) = store::current() else { os::abort() };
     store.process()[words_of::CORRUPTION_COUNT].fetch_add(1, Ordering::Relaxed);
     if store.config().on_corruption == OnCorruption::Abort {

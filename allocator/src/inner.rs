@@ -66,6 +66,12 @@ pub(crate) unsafe trait Inner {
 
     /// Bytes behind `block` that can be read to find out what befell it.
     unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize;
+
+    /// Tells this allocator from any other, of another type or not.
+    fn identity(&self) -> usize {
+        let dealloc = Self::dealloc as unsafe fn(&Self, *mut u8, Layout);
+        ptr::from_ref(self).addr() ^ dealloc as usize
+    }
 }
 
 /// The layout with room for the trailer; `None` beyond the greatest size.

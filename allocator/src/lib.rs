@@ -71,12 +71,14 @@ mod mapped;
 mod os;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
-mod protection;
 #[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
 mod published;
+#[expect(unsafe_code, reason = "looks at blocks that it holds back")]
+mod quarantine;
 #[expect(unsafe_code, reason = "moves blocks")]
 mod realloc;
 mod recorder;
+mod registry;
 #[expect(unsafe_code, reason = "hands blocks back to the wrapped allocator")]
 mod release;
 mod report;
@@ -91,8 +93,6 @@ mod thread;
 mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;
-#[expect(unsafe_code, reason = "maps and protects the pages of guarded blocks")]
-mod vault;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
 

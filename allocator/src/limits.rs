@@ -64,23 +64,6 @@ pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;
 /// The helper looks for work at least this often, in nanoseconds.
 pub(crate) const HELPER_STEP_NS: i64 = 50_000_000;
 
-/// Vault blocks stand, with a guard page each, in slots of 2^13 to 2^34 bytes,
-/// where pages have 4 KiB; larger ones are refused.
-pub(crate) const VAULT_SLOT_SHIFT_MIN: u32 = if cfg!(target_arch = "x86_64") { 13 } else { 17 };
-/// See [`VAULT_SLOT_SHIFT_MIN`].
-pub(crate) const VAULT_SLOT_SHIFT_MAX: u32 = 34;
-/// Slots of one size, at most; blocks beyond take a slot of the next.
-pub(crate) const VAULT_SLOTS_MAX: usize = 4096;
-/// Address space for the slots of one size, at most, in bytes.
-pub(crate) const VAULT_SPAN_MAX: usize = 1 << 38;
-/// Vault blocks at one time; those beyond are refused, by name. Each takes two
-/// of the 65,530 maps that a process may have by default, and half of them are
-/// left to the program.
-pub(crate) const VAULT_BLOCKS_MAX: usize = 16_000;
-/// How many times a forked child tries to take the vaults' addresses again,
-/// where others stand among them by then.
-pub(crate) const VAULT_RESERVE_TRIES_MAX: u32 = 4096;
-
 /// A refused size counts as this at most, so that ledger and journal agree.
 pub(crate) const FAILED_SIZE_MAX: usize = format::event::ADDRESS_MAX as usize;
 
@@ -106,18 +89,48 @@ pub(crate) const SLOTS_SPAN_MAX: usize = 1 << 40;
 /// answer costs about 5 µs, and a page that was not is not faulted in.
 pub(crate) const TOUCHED_ASKED_MIN: usize = 4 << 20;
 
+/// Buckets of the quarantine, by size and alignment, and how many blocks each
+/// holds back.
+pub(crate) const QUARANTINE_BUCKETS: usize = 256;
+/// See [`QUARANTINE_BUCKETS`].
+pub(crate) const QUARANTINE_DEPTH: usize = 16;
+/// Greatest block that is held back, and all together, bytes; what is beyond
+/// goes back to the inner allocator at once, unverified.
+pub(crate) const QUARANTINE_BLOCK_MAX: usize = 1 << 20;
+/// See [`QUARANTINE_BLOCK_MAX`].
+pub(crate) const QUARANTINE_SIZE_MAX: usize = 64 << 20;
+
+/// Vault blocks stand, with a guard page each, in slots of 2^13 to 2^34 bytes,
+/// where pages have 4 KiB; larger ones are refused.
+pub(crate) const VAULT_SLOT_SHIFT_MIN: u32 = if cfg!(target_arch = "x86_64") { 13 } else { 17 };
+/// See [`VAULT_SLOT_SHIFT_MIN`].
+pub(crate) const VAULT_SLOT_SHIFT_MAX: u32 = 34;
+/// Slots of one size, at most; blocks beyond take a slot of the next.
+pub(crate) const VAULT_SLOTS_MAX: usize = 4096;
+/// Address space for the slots of one size, at most, in bytes.
+pub(crate) const VAULT_SPAN_MAX: usize = 1 << 38;
+/// Vault blocks at one time; those beyond are refused, by name. Each takes two
+/// of the 65,530 maps that a process may have by default, and half of them are
+/// left to the program.
+pub(crate) const VAULT_BLOCKS_MAX: usize = 16_000;
+/// How many times a forked child tries to take the vaults' addresses again,
+/// where others stand among them by then.
+pub(crate) const VAULT_RESERVE_TRIES_MAX: u32 = 4096;
+
 /// Size of the trailer behind each block.
 pub(crate) const TRAILER_SIZE: usize = 8;
 
 const _: () = assert!(GROUPS_MAX * TAGS_PER_GROUP == TAGS_MAX);
 const _: () = assert!(CELL_PAGES_MAX >= THREAD_SLOTS_MAX);
-const _: () = assert!(VAULT_SPAN_MAX >> VAULT_SLOT_SHIFT_MAX > 0);
-const _: () = assert!(VAULT_SLOTS_MAX < u32::MAX as usize);
 const _: () = assert!(WINDOW_SIZE.is_multiple_of(format::CHUNK_SIZE_MIN as usize));
 const _: () = assert!(MAPPED_KEPT_MIN <= MAPPED_GROWTH_MIN);
 const _: () = assert!(MAPPED_GROWTH_MIN <= MAPPED_MIN);
 const _: () = assert!(MAPPED_GROWTH_MIN >= 1 << SLOT_SHIFT_MIN);
 const _: () = assert!(SLOTS_SPAN_MAX >> SLOT_SHIFT_MAX > 0);
+const _: () = assert!(QUARANTINE_BLOCK_MAX < MAPPED_MIN);
+const _: () = assert!(QUARANTINE_BLOCK_MAX <= QUARANTINE_SIZE_MAX);
+const _: () = assert!(VAULT_SPAN_MAX >> VAULT_SLOT_SHIFT_MAX > 0);
+const _: () = assert!(VAULT_SLOTS_MAX < u32::MAX as usize);
 const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
 const _: () = assert!(CELL_PAGES_MAX * format::cell::PAGE_SIZE <= LEDGER_RESERVE);

@@ -7,12 +7,12 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use scrubjay_log_format::{Mode, cell, header, process, tag as tag_format};
 
 use crate::config::Config;
-use crate::control::{self, EPOCH_SHIFT, JOURNAL, READY, control};
+use crate::control::{self, EPOCH_SHIFT, JOURNAL, READY, VERIFY, control};
 use crate::limits::TAGS_MAX;
 use crate::line::Line;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
-use crate::{frames, helper, journal, late, ledger, mapped, os, tag, trailer};
+use crate::{frames, helper, journal, late, ledger, mapped, os, registry, tag, trailer};
 
 /// How far the process has come; unlike the mode word it survives a fork.
 static STAGE: AtomicU32 = AtomicU32::new(UNTOUCHED);
@@ -106,7 +106,9 @@ fn begin(config: &Config) {
 fn put_in_force(store: &'static Store) {
     store::set_current(store);
     let journal = if store.has_journal() { JOURNAL } else { 0 };
-    control().mode.store(READY | journal | store.epoch() << EPOCH_SHIFT, Ordering::Release);
+    let verify = if store.config().verify { VERIFY } else { 0 };
+    let mode = READY | journal | verify | store.epoch() << EPOCH_SHIFT;
+    control().mode.store(mode, Ordering::Release);
 }
 
 fn anonymous(config: Config, flags: u32, epoch: u32) -> Option<&'static Store> {
@@ -194,7 +196,8 @@ fn look_up_in_old(here: &Here, slot: &'static Slot) -> Place {
     here.words.set(slot.words());
     let site = here.site.get();
     // Without a cell of its own the thread counts in the shared ones.
-    here.cell.set(slot.cell(site).or_else(|| cell_or_take(slot, site)));
+    let cell = slot.cell(site).or_else(|| cell_or_take(slot, site));
+    here.cell.set(cell.filter(|_| tag::policy(site).is_plain()));
     Place::Own
 }
 
@@ -302,7 +305,9 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     }
     late::copy_laggards(store);
     journal::forget_orphans();
+    registry::begin_move(before);
     put_in_force(store);
+    registry::move_all(before, store);
     if let Some(orphans) = thread::orphans() {
         late::move_slot(orphans, store);
     }

@@ -12,13 +12,14 @@ use scrubjay_log_format::cell::{
 };
 
 use crate::config::Config;
-use crate::control::{self, JOURNAL, READY};
+use crate::control::{self, JOURNAL, READY, VERIFY};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Shared, Writer};
 use crate::limits::FAILED_SIZE_MAX;
 use crate::process::{self, Place};
 use crate::store::{Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
+use crate::{registry, tag};
 
 /// What became of the bytes that an event released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub(crate) struct Released {
 pub(crate) struct Hot {
     /// The site of new blocks.
     pub(crate) site: u32,
-    /// Its cell.
-    pub(crate) site_cell: &'static Cell,
+    /// Its cell; `None` where its blocks take the slow path.
+    pub(crate) site_cell: Option<&'static Cell>,
     slot: &'static Slot,
     words: &'static ThreadWords,
 }
@@ -63,12 +64,12 @@ fn hot_in(wanted: u32) -> Option<Hot> {
     thread::here(|here| {
         let mode = here.mode.get();
         // An outdated part is 0, which lacks READY.
-        if mode != control::mode() || mode & (READY | JOURNAL) != wanted {
+        if mode != control::mode() || mode & (READY | JOURNAL | VERIFY) != wanted {
             return None;
         }
         Some(Hot {
             site: here.site.get(),
-            site_cell: here.cell.get()?,
+            site_cell: here.cell.get(),
             slot: here.slot.get()?,
             words: here.words.get()?,
         })
@@ -162,12 +163,18 @@ impl Entry<'_> {
     /// A block was allocated.
     pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
         self.record([What { kind, address, size, site }]);
+        if tag::policy(site).is_watched() {
+            registry::add(address, size, site);
+        }
         self.done();
     }
 
     /// A block is about to be released.
     pub(crate) fn free(&self, address: usize, size: usize, site: u32) {
         self.record([What { kind: EventKind::Free, address, size, site }]);
+        if tag::policy(site).is_watched() {
+            registry::remove(address);
+        }
     }
 
     /// A block was reallocated: the old one is about to be released, unless
@@ -185,6 +192,9 @@ impl Entry<'_> {
         ]);
         let counter = if old.0 == new.0 { REALLOC_IN_PLACE } else { REALLOC_MOVED };
         self.count(site, [(counter, 1), (COPIED_BYTES, copied as u64)]);
+        if tag::policy(site).is_watched() {
+            registry::replace(old.0, new, site);
+        }
     }
 
     /// The inner allocator refused; `address` is that of the block that was to

@@ -5,11 +5,14 @@ use core::alloc::Layout;
 use scrubjay_log_format::EventKind;
 
 use crate::config::Config;
+use crate::control::{self, VERIFY};
 use crate::inner::Inner;
 use crate::limits::{MAPPED_KEPT_MIN, TAGS_MAX};
+use crate::quarantine::{self, Held};
 use crate::recorder::{self, Released};
+use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
-use crate::{damage, tag, wipe};
+use crate::{damage, wipe};
 
 /// # Safety
 /// As for `GlobalAlloc::dealloc`.
@@ -42,52 +45,80 @@ unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, la
 unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return };
-    let site = valid.site();
+    let (site, policy) = (valid.site(), tag::policy(valid.site()));
     if let Some(hot) = recorder::hot()
         && let Some(cell) = hot.cell(site)
+        && policy.is_plain()
     {
         hot.free(cell, site, layout.size());
         // SAFETY: the caller gives the block up.
-        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site, policy) });
+        // SAFETY: the block is ours until it is released here.
+        unsafe { trailer::bury(block, layout.size(), valid) };
+        // SAFETY: the block was allocated with this layout.
+        unsafe { inner.dealloc(block, layout) };
     } else {
         // SAFETY: as above.
-        unsafe { give_up_slowly(inner, config, block, layout, site) };
+        unsafe { release_slowly(inner, config, block, layout, valid) };
     }
-    // SAFETY: the block is ours until it is released here.
-    unsafe { trailer::bury(block, layout.size(), valid) };
-    // SAFETY: the block was allocated with this layout.
-    unsafe { inner.dealloc(block, layout) };
 }
 
-/// Records and wipes a block that is about to be released, for a journal, and
-/// for what is rare: an orphan, a tag whose cells the thread does not have yet.
+/// As [`release`], for a journal, for tags that ask for more than counters and
+/// an overwrite, and for what is rare: an orphan, a tag whose cells the thread
+/// does not have yet.
 ///
 /// # Safety
 /// The block is live and its owner has given it up.
 #[inline(never)]
-unsafe fn give_up_slowly<I: Inner>(
+unsafe fn release_slowly<I: Inner>(
     inner: &I,
     config: &Config,
     block: *mut u8,
     layout: Layout,
-    site: u32,
+    valid: Valid,
 ) {
-    let size = layout.size();
+    let (site, size) = (valid.site(), layout.size());
+    let policy = tag::policy(site);
     if let Some(hot) = recorder::hot_with_journal()
         && let Some(cell) = hot.cell(site)
+        && policy.is_plain()
     {
         hot.note(cell, EventKind::Free, (block as usize, size), site);
         hot.free(cell, site, size);
         // SAFETY: the caller's promise.
-        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site) });
+        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site, policy) });
         hot.done();
-        return;
+    } else {
+        recorder::enter(config, |entry| {
+            entry.free(block as usize, size, site);
+            // SAFETY: the caller's promise.
+            entry.released(site, unsafe { wipe_whole(inner, block, layout, site, policy) });
+        });
     }
-    recorder::enter(config, |entry| {
-        entry.free(block as usize, size, site);
-        // SAFETY: the caller's promise.
-        entry.released(site, unsafe { wipe_whole(inner, block, layout, site) });
-    });
+    // SAFETY: as above.
+    unsafe { hand_back(inner, block, layout, valid) };
+}
+
+/// Gives a block that is recorded and wiped back, by way of the quarantine
+/// where blocks are verified.
+///
+/// # Safety
+/// The block was allocated with this layout, and nobody has it any more.
+pub(crate) unsafe fn hand_back<I: Inner>(inner: &I, block: *mut u8, layout: Layout, valid: Valid) {
+    // SAFETY: the block is ours until it is released here.
+    unsafe { trailer::bury(block, layout.size(), valid) };
+    let site = valid.site();
+    let held = Held { block, layout, site, owner: inner.identity() };
+    let due = match control::mode() & VERIFY {
+        0 => Some(held),
+        _ if inner.is_mapped(block, layout) || !tag::policy(site).is_wiped() => Some(held),
+        _ => quarantine::put(held),
+    };
+    if let Some(due) = due {
+        // SAFETY: either the caller's block, or one that this very allocator gave
+        // with that layout.
+        unsafe { inner.dealloc(due.block, due.layout) };
+    }
 }
 
 /// The trailer of a block, or a report that it is damaged.
@@ -123,12 +154,13 @@ pub(crate) unsafe fn wipe_whole<I: Inner>(
     block: *mut u8,
     layout: Layout,
     site: u32,
+    policy: Policy,
 ) -> Released {
     let size = layout.size();
     if inner.is_mapped(block, layout) && !tag::is_secret(site) {
         return Released { returned: size, ..Released::default() };
     }
-    if tag::policy(site).is_wiped() {
+    if policy.is_wiped() {
         // SAFETY: the block has so many bytes.
         unsafe { wipe::wipe(block, size) };
         Released { wiped: size, ..Released::default() }

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use crate::config::Config;
 use crate::process;
-use crate::tag::Tag;
+use crate::tag::{self, Tag};
 use crate::thread::{self, Here};
 
 /// While it lives, what its thread allocates gets the tag. Scopes nest; the
@@ -45,10 +45,10 @@ fn first_index(tag: &'static Tag) -> u32 {
 
 #[inline]
 fn activate(here: &Here, site: u32) {
-    match here.slot.get().and_then(|slot| Some((slot, slot.cell(site)?))) {
-        Some((_, cell)) => {
+    match here.slot.get().and_then(|slot| slot.cell(site)) {
+        Some(cell) => {
             here.site.set(site);
-            here.cell.set(Some(cell));
+            here.cell.set(tag::policy(site).is_plain().then_some(cell));
         }
         None => activate_new(here, site),
     }

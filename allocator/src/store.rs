@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, FileHeader, Mode, cell, frame, header, process, tag, thread,
+    ChunkHeader, ChunkKind, FileHeader, Mode, cell, frame, header, process, registry, tag, thread,
 };
 
 use crate::config::Config;
@@ -37,6 +37,8 @@ pub(crate) type TotalsWords = [AtomicU64; tag::TOTALS_WORD_COUNT];
 pub(crate) type MomentWords = [AtomicU64; frame::MOMENT_SIZE / 8];
 /// A frame's row.
 pub(crate) type RowWords = [AtomicU64; frame::ROW_SIZE / 8];
+/// A record of the registry.
+pub(crate) type RegistryWords = [AtomicU64; registry::WORD_COUNT];
 /// The process's words.
 pub(crate) type ProcessWords = [AtomicU64; process::WORD_COUNT];
 
@@ -96,6 +98,9 @@ pub(crate) struct Store {
     base_cells: Table<{ directory_size(CELL_PAGES_MAX, cell::PAGE_SIZE) }>,
     frames: Table<{ directory_size(FRAME_SLOTS_MAX, frame::MOMENT_SIZE) }>,
     rows: Table<{ directory_size(FRAME_SLOTS_MAX * GROUPS_MAX, frame::ROW_SIZE) }>,
+    registry: Table<{ directory_size(registry::RECORD_COUNT_MAX as usize, registry::SIZE) }>,
+    /// Levels of the registry that were ever used.
+    registry_levels: AtomicU32,
 }
 
 /// The store in force.
@@ -496,6 +501,21 @@ impl Store {
     pub(crate) fn row(&self, slot: u32, group: u32) -> Option<&'static RowWords> {
         let index = group * frame::slot_count(self.fixed.config.frames) + slot;
         self.record_or_take(&self.rows, ChunkKind::FrameRows, index)
+    }
+
+    /// A record of the registry, if its chunk is there.
+    pub(crate) fn registered(&self, index: u32) -> Option<&'static RegistryWords> {
+        self.record(&self.registry, index)
+    }
+
+    /// A record of the registry.
+    pub(crate) fn registered_or_take(&self, index: u32) -> Option<&'static RegistryWords> {
+        self.record_or_take(&self.registry, ChunkKind::Registry, index)
+    }
+
+    /// Levels of the registry that were ever used.
+    pub(crate) fn registry_levels(&self) -> &AtomicU32 {
+        &self.registry_levels
     }
 }
 

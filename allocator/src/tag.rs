@@ -162,8 +162,8 @@ impl Tag {
             (Wipe::Tagged, WipeRequest::None) => is_secret,
         };
         let is_watched = is_secret || self.greatest_age_ms > 0;
-        let wiped = u8::from(is_wiped) * Policy::WIPED;
-        Policy(wiped | u8::from(is_watched) * Policy::WATCHED)
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        Policy(flag(is_wiped, Policy::WIPED) | flag(is_watched, Policy::WATCHED))
     }
 }
 

@@ -6,8 +6,9 @@ use core::ptr;
 use scrubjay_log_format::EventKind;
 
 use crate::config::Config;
+use crate::control::{self, VERIFY};
 use crate::inner::Inner;
-use crate::{process, recorder, trailer};
+use crate::{process, quarantine, recorder, trailer};
 
 /// # Safety
 /// As for `GlobalAlloc::alloc`.
@@ -42,19 +43,20 @@ unsafe fn take_in<I: Inner>(
     kind: EventKind,
 ) -> *mut u8 {
     if let Some(hot) = recorder::hot()
+        && let Some(cell) = hot.site_cell
         && !block.is_null()
     {
         // SAFETY: the block has room for its trailer.
         unsafe { trailer::write(block, layout.size(), hot.site) };
-        hot.alloc(hot.site_cell, hot.site, layout.size());
+        hot.alloc(cell, hot.site, layout.size());
         return block;
     }
     // SAFETY: the caller's promises are passed on.
     unsafe { take_in_slowly(inner, config, layout, block, kind) }
 }
 
-/// As [`take_in`], for a journal, and for what is rare: a first event, an
-/// orphan, a refusal.
+/// As [`take_in`], for a journal, for tags that ask for more than counters,
+/// and for what is rare: a first event, an orphan, a refusal.
 ///
 /// # Safety
 /// As for [`take_in`].
@@ -67,12 +69,13 @@ unsafe fn take_in_slowly<I: Inner>(
     kind: EventKind,
 ) -> *mut u8 {
     if let Some(hot) = recorder::hot_with_journal()
+        && let Some(cell) = hot.site_cell
         && !block.is_null()
     {
         // SAFETY: the block has room for its trailer.
         unsafe { trailer::write(block, layout.size(), hot.site) };
-        hot.note(hot.site_cell, kind, (block as usize, layout.size()), hot.site);
-        hot.alloc(hot.site_cell, hot.site, layout.size());
+        hot.note(cell, kind, (block as usize, layout.size()), hot.site);
+        hot.alloc(cell, hot.site, layout.size());
         hot.done();
         return block;
     }
@@ -84,15 +87,36 @@ unsafe fn take_in_slowly<I: Inner>(
         }
         return ptr::null_mut();
     }
-    recorder::enter(config, |entry| {
+    let taken = recorder::enter(config, |entry| {
         let site = entry.site();
-        if block.is_null() {
+        // SAFETY: the caller's promises are passed on.
+        let taken = unsafe { or_instead(inner, layout, block, site) };
+        if taken.is_null() {
             entry.refused(0, layout.size(), site);
-            return;
+        } else {
+            // SAFETY: the block has room for its trailer.
+            unsafe { trailer::write(taken, layout.size(), site) };
+            entry.alloc(kind, taken as usize, layout.size(), site);
         }
-        // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), site) };
-        entry.alloc(kind, block as usize, layout.size(), site);
+        taken
     });
-    block
+    taken.unwrap_or(block)
+}
+
+/// What the program gets: the inner allocator's block, or another in its place.
+/// Asked only here, so that the hot path need not.
+///
+/// # Safety
+/// As for [`take_in`].
+unsafe fn or_instead<I: Inner>(inner: &I, layout: Layout, block: *mut u8, _site: u32) -> *mut u8 {
+    let held = match control::mode() & VERIFY {
+        0 => None,
+        _ => quarantine::take(layout, inner.identity()),
+    };
+    let Some(other) = held else { return block };
+    if !block.is_null() {
+        // SAFETY: the block is fresh and nobody has it.
+        unsafe { inner.dealloc(block, layout) };
+    }
+    other
 }

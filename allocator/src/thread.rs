@@ -66,7 +66,8 @@ pub(crate) struct Here {
     pub(crate) mode: Local<u32>,
     /// The site that new blocks get.
     pub(crate) site: Local<u32>,
-    /// The cell of that site's tag.
+    /// The cell of that site's tag; `None` where more is to be done with a
+    /// block than to count it.
     pub(crate) cell: Local<Option<&'static Cell>>,
     /// The thread's slot; `None` before its first event.
     pub(crate) slot: Local<Option<&'static Slot>>,
