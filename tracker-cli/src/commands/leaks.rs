@@ -2,18 +2,14 @@
 //! leak is for the reader to judge.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 use scrubjay_log_format::process;
 use serde::Serialize;
 
-use super::peak::{frame_rows, moment_rows};
-use super::rows::{BlockArguments, BlockRows, LevelRow, level_table, live_rows, sort_levels};
-use crate::analysis::clock::Clock;
+use super::question::{Asked, BlockArguments, TagArguments};
+use super::rows::{BlockRows, LevelRow, frame_rows, level_table, live_rows, moment_rows};
 use crate::analysis::damage::Damages;
-use crate::analysis::file::LogFile;
-use crate::analysis::ledger::Ledger;
 use crate::analysis::peak::{self, Coverage, Moment, Until};
 use crate::analysis::run::{End, last_ticks};
 use crate::error::Error;
@@ -23,12 +19,8 @@ use crate::text;
 /// What is asked.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The log
-    #[arg(value_name = "LOG")]
-    path: PathBuf,
-    /// Only this tag
-    #[arg(long, value_name = "NAME")]
-    tag: Option<String>,
+    #[command(flatten)]
+    about: TagArguments,
     /// What was live so many seconds after the start, instead of at the end
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     at: Option<f64>,
@@ -61,10 +53,8 @@ struct Live {
 
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
-    let file = session.open(&arguments.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
-    let index = arguments.tag.as_deref().map(|name| ledger.find(name)).transpose()?;
-    let clock = Clock::new(&file);
+    let asked = arguments.about.open(&session)?;
+    let Asked { file, ledger, clock, .. } = &asked;
     let at = match arguments.at {
         None => None,
         Some(seconds) => Some(clock.ticks(seconds).ok_or_else(|| {
@@ -73,29 +63,27 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         })?),
     };
     let mut damages = ledger.damages.clone();
-    let moment = journal_moment(&file, &ledger, at, arguments, &mut session, &mut damages)?;
+    let moment = journal_moment(&asked, at, arguments.blocks, &mut session, &mut damages)?;
 
     let (source, mut tags) = match (at, &moment) {
         // At the end the ledger knows, whatever the journal lacks.
-        (None, _) => ("ledger", live_rows(&ledger)),
-        (Some(_), Some(moment)) => ("journal", moment_rows(&ledger, &moment.levels)),
+        (None, _) => ("ledger", live_rows(ledger)),
+        (Some(_), Some(moment)) => ("journal", moment_rows(ledger, &moment.levels)),
         (Some(ticks), None) => {
             let frame = ledger.frames.at(&file.header, ticks);
-            ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(&ledger, &frame)))
+            ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame)))
         }
     };
-    if let Some(name) = &arguments.tag {
-        tags.retain(|row| row.tag == *name);
-    }
-    sort_levels(&mut tags);
+    let tag = arguments.about.tag.clone();
+    tags.retain(|row| tag.as_ref().is_none_or(|tag| row.tag == *tag));
     let blocks = moment.filter(|_| arguments.blocks.blocks).map(|moment| {
-        let now = at.unwrap_or_else(|| last_ticks(&file, &ledger).max(moment.ticks));
-        BlockRows::new(moment.blocks, now, index, arguments.blocks, &ledger, &clock)
+        let now = at.unwrap_or_else(|| last_ticks(file, ledger).max(moment.ticks));
+        BlockRows::new(moment.blocks, now, arguments.blocks, &asked)
     });
     let answer = Live {
-        tag: arguments.tag.clone(),
+        tag,
         at_ns: at.and_then(|ticks| clock.ns(ticks)),
-        end: End::of(&file),
+        end: End::of(file),
         source,
         live_bytes: tags.iter().map(|row| row.bytes).sum(),
         live_blocks: tags.iter().map(|row| row.blocks).sum(),
@@ -103,33 +91,26 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         blocks,
     };
     if session.is_json() {
-        session.json("leaks", &file, &answer, &damages)?;
+        session.json("leaks", file, &answer, &damages)?;
     } else {
         answer.write(&mut session)?;
     }
-    session.report(&file, &damages);
+    session.report(file, &damages);
     session.end()
 }
 
 /// The moment by the journal, where it is asked for and can tell.
 fn journal_moment(
-    file: &LogFile,
-    ledger: &Ledger,
+    asked: &Asked,
     at: Option<u64>,
-    arguments: &Arguments,
+    blocks: BlockArguments,
     session: &mut Session<'_>,
     damages: &mut Damages,
 ) -> Result<Option<Moment>, Error> {
-    let with_blocks = arguments.blocks.blocks;
+    let Asked { file, ledger, .. } = asked;
+    let with_blocks = blocks.blocks;
     let coverage = peak::coverage(file, ledger);
-    if coverage == Coverage::None {
-        if with_blocks {
-            let message = "--blocks needs a journal; this log has none (mode journal writes one)";
-            return Err(Error::Usage(message.into()));
-        }
-        return Ok(None);
-    }
-    if !with_blocks && at.is_none() {
+    if !blocks.has_journal(coverage)? || (!with_blocks && at.is_none()) {
         return Ok(None);
     }
     let journal_end = file.process[process::JOURNAL_END_TICKS];
@@ -181,9 +162,7 @@ impl Live {
             write!(out, "{}", level_table(&self.tags, is_narrow))?;
         }
         if let Some(blocks) = &self.blocks {
-            let title = format!("{}, from the journal", text::plural(blocks.block_count, "block"));
-            writeln!(out, "\n{}", text::heading(&title))?;
-            blocks.write(out, is_narrow)?;
+            blocks.write(out, ", from the journal", is_narrow)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod leaks;
 mod log;
 mod peak;
+mod question;
 mod rows;
 mod summary;
 mod tags;

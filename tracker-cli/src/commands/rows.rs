@@ -5,11 +5,13 @@ use std::io::Write;
 use scrubjay_log_format::{TagClass, cell, tag};
 use serde::Serialize;
 
+use super::question::{Asked, BlockArguments};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
+use crate::analysis::frames::Frame;
 use crate::analysis::ledger::{Ledger, Tag};
 use crate::analysis::live::Block;
-use crate::analysis::peak;
+use crate::analysis::peak::{self, Levels};
 use crate::error::Error;
 use crate::output::Output;
 use crate::text;
@@ -128,7 +130,7 @@ pub struct LevelRow {
 }
 
 /// The greatest first.
-pub fn sort_levels(rows: &mut [LevelRow]) {
+fn sort_levels(rows: &mut [LevelRow]) {
     rows.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.tag.cmp(&b.tag)));
 }
 
@@ -162,20 +164,6 @@ pub enum Sort {
     Age,
 }
 
-/// Options of commands that list blocks.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct BlockArguments {
-    /// List the live blocks one by one, from the journal
-    #[arg(long)]
-    pub blocks: bool,
-    /// The order of the blocks
-    #[arg(long, value_enum, default_value_t, requires = "blocks")]
-    pub sort: Sort,
-    /// List no more blocks than this
-    #[arg(long, value_name = "COUNT", requires = "blocks")]
-    pub limit: Option<usize>,
-}
-
 /// One live block.
 #[derive(Clone, Debug, Serialize)]
 pub struct BlockRow {
@@ -202,12 +190,10 @@ impl BlockRows {
     pub fn new(
         mut blocks: Vec<(u64, Block)>,
         now_ticks: u64,
-        tag: Option<u32>,
         arguments: BlockArguments,
-        ledger: &Ledger,
-        clock: &Clock,
+        asked: &Asked,
     ) -> Self {
-        blocks.retain(|(_, block)| tag.is_none_or(|tag| tag == block.tag()));
+        blocks.retain(|(_, block)| asked.tag.is_none_or(|tag| tag == block.tag()));
         match arguments.sort {
             Sort::Size => {
                 blocks.sort_by_key(|&(address, block)| (u64::MAX - block.size(), address))
@@ -220,17 +206,19 @@ impl BlockRows {
         let rows = blocks.into_iter().map(|(address, block)| BlockRow {
             address,
             size_bytes: block.size(),
-            tag: ledger.name(block.tag()),
-            age_ns: clock.span_ns(now_ticks.saturating_sub(block.birth_ticks)),
+            tag: asked.ledger.name(block.tag()),
+            age_ns: asked.clock.span_ns(now_ticks.saturating_sub(block.birth_ticks)),
         });
         Self { block_count, blocks: rows.collect() }
     }
 
-    /// Writes the list, a block a line.
+    /// Writes how many there are and whence, then a block a line.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn write(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+    pub fn write(&self, out: &mut Output, whence: &str, is_narrow: bool) -> Result<(), Error> {
+        let title = format!("{}{whence}", text::plural(self.block_count, "block"));
+        writeln!(out, "\n{}", text::heading(&title))?;
         if self.block_count == 0 {
             return Ok(());
         }
@@ -263,6 +251,30 @@ pub fn live_rows(ledger: &Ledger) -> Vec<LevelRow> {
         })
         .filter(|row| row.bytes != 0 || row.blocks != Some(0))
         .collect();
+    sort_levels(&mut rows);
+    rows
+}
+
+/// The tags of a frame.
+pub fn frame_rows(ledger: &Ledger, frame: &Frame<'_>) -> Vec<LevelRow> {
+    let rows = ledger.known().map(|(index, _)| LevelRow {
+        tag: ledger.name(index),
+        bytes: frame.tag_bytes(index) as i64,
+        blocks: None,
+    });
+    let mut rows: Vec<LevelRow> = rows.filter(|row| row.bytes > 0).collect();
+    sort_levels(&mut rows);
+    rows
+}
+
+/// The tags of a moment of the journal.
+pub fn moment_rows(ledger: &Ledger, levels: &Levels) -> Vec<LevelRow> {
+    let rows = levels.iter().map(|(&index, level)| LevelRow {
+        tag: ledger.name(index),
+        bytes: level.bytes,
+        blocks: Some(level.blocks),
+    });
+    let mut rows: Vec<LevelRow> = rows.collect();
     sort_levels(&mut rows);
     rows
 }

@@ -7,7 +7,7 @@ use scrubjay_log_format::process;
 use serde::Serialize;
 
 use super::Log;
-use super::rows::{LevelRow, TagRow, Totals, level_table, sort_levels, tag_rows};
+use super::rows::{LevelRow, TagRow, Totals, frame_rows, level_table, tag_rows};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
 use crate::analysis::ledger::Ledger;
@@ -79,14 +79,8 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
 fn peak_of(file: &LogFile, ledger: &Ledger) -> Peak {
     let clock = Clock::new(file);
     let ticks = file.process[process::PEAK_TICKS];
-    let mut tags: Vec<LevelRow> = Vec::new();
-    if let Some(frame) = ledger.frames.peak(file) {
-        tags.extend(ledger.known().filter_map(|(index, _)| {
-            let bytes = frame.tag_bytes(index) as i64;
-            (bytes > 0).then(|| LevelRow { tag: ledger.name(index), bytes, blocks: None })
-        }));
-    }
-    sort_levels(&mut tags);
+    let frame = ledger.frames.peak(file);
+    let tags = frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame));
     Peak {
         bytes: ledger.peak_bytes(file),
         at_ns: (ticks > 0).then(|| clock.ns(ticks)).flatten(),
