@@ -71,6 +71,7 @@ mod mapped;
 mod os;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
+mod protection;
 #[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
 mod published;
 #[expect(unsafe_code, reason = "looks at blocks that it holds back")]
@@ -93,6 +94,8 @@ mod thread;
 mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;
+#[expect(unsafe_code, reason = "maps and protects the pages of guarded blocks")]
+mod vault;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
 
@@ -105,6 +108,7 @@ pub use allocator::Scrubjay;
 pub use config::{Config, Mode, OnCorruption, WhenFull, Wipe};
 pub use dump::{dump, start_log};
 pub use inner::{Over, System};
+pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use scope::Scope;
 pub use tag::Tag;

@@ -12,7 +12,7 @@ use crate::limits::TAGS_MAX;
 use crate::line::Line;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
-use crate::{frames, helper, journal, late, ledger, mapped, os, registry, tag, trailer};
+use crate::{frames, helper, journal, late, ledger, mapped, os, registry, tag, trailer, vault};
 
 /// How far the process has come; unlike the mode word it survives a fork.
 static STAGE: AtomicU32 = AtomicU32::new(UNTOUCHED);
@@ -94,7 +94,7 @@ fn begin(config: &Config) {
         EXIT_KEY.store(key + 1, Ordering::Relaxed);
     }
     os::at_exit(process_exits);
-    os::at_fork(before_fork, after_fork_in_parent);
+    os::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     if !control::blank_on_fork() {
         Line::new().text("this kernel does not blank pages on fork: do not fork").say();
     }
@@ -325,6 +325,7 @@ static AT_FORK: [[AtomicU64; 2]; TAGS_MAX] = [const { [const { AtomicU64::new(0)
 static THREADS_AT_FORK: AtomicU64 = AtomicU64::new(0);
 
 unsafe extern "C" fn before_fork() {
+    vault::before_fork();
     if control::mode() != 0 {
         note_live();
         THREADS_AT_FORK.store(thread::live_count().max(1), Ordering::Release);
@@ -332,7 +333,13 @@ unsafe extern "C" fn before_fork() {
 }
 
 unsafe extern "C" fn after_fork_in_parent() {
+    vault::after_fork_in_parent();
     THREADS_AT_FORK.store(0, Ordering::Release);
+}
+
+/// Before anybody can map something where the parent's vaults were.
+unsafe extern "C" fn after_fork_in_child() {
+    vault::settle();
 }
 
 fn note_live() {
@@ -368,6 +375,7 @@ fn begin_as_child() {
     if STAGE.compare_exchange(BEGUN, BEGINNING, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return;
     }
+    vault::settle();
     let threads = THREADS_AT_FORK.swap(0, Ordering::AcqRel);
     if threads == 0 {
         // A raw clone: no hook ran, so the figures are those of now.
@@ -406,6 +414,10 @@ fn begin_as_child() {
 fn inherit(store: &'static Store) {
     let mut sum = 0;
     for (tag, at_fork) in AT_FORK.iter().enumerate().take(tag::count() as usize) {
+        if tag::vault(tag as u32).is_some_and(|vault| !vault.may_be_heap()) {
+            // They are not in the child's memory.
+            continue;
+        }
         let [bytes, blocks] = [0, 1].map(|index| at_fork[index].load(Ordering::Relaxed));
         sum += bytes;
         if let Some(totals) = store.totals(tag as u32) {

@@ -12,11 +12,62 @@ use crate::recorder::{self, Released};
 use crate::release::{hand_back, trailer_of, wipe_whole};
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
+use crate::vault::{self, Found, Guarded};
 use crate::wipe;
 
 /// # Safety
 /// As for `GlobalAlloc::realloc`.
 pub(crate) unsafe fn realloc<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+) -> *mut u8 {
+    if vault::contains(block) {
+        // SAFETY: the caller's promises are passed on.
+        return unsafe { resize_guarded(inner, config, block, layout, new_size) };
+    }
+    // SAFETY: as above.
+    unsafe { resize(inner, config, block, layout, new_size) }
+}
+
+/// Reallocates a block of a vault: null where a forked child has lost it, or
+/// where it cannot be made writable for its wipe.
+///
+/// # Safety
+/// As for `GlobalAlloc::realloc`, and the block lies in the range of vaults.
+#[cold]
+#[inline(never)]
+unsafe fn resize_guarded<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+) -> *mut u8 {
+    match vault::find(block) {
+        Found::Gone => ptr::null_mut(),
+        // SAFETY: the caller's promises are passed on.
+        Found::Foreign => unsafe { resize(inner, config, block, layout, new_size) },
+        Found::Here => {
+            // SAFETY: the block is live, and its owner wants it elsewhere.
+            if !unsafe { vault::open(block) } {
+                return ptr::null_mut();
+            }
+            // SAFETY: a block is followed by its trailer.
+            let valid = unsafe { trailer::read(block, layout.size()) };
+            let guarded = Guarded { heap: inner, site: valid.map_or(0, Valid::site) };
+            // SAFETY: the caller's promises are passed on.
+            unsafe { resize(&guarded, config, block, layout, new_size) }
+        }
+    }
+}
+
+/// # Safety
+/// As for `GlobalAlloc::realloc`.
+#[inline(always)]
+unsafe fn resize<I: Inner>(
     inner: &I,
     config: &Config,
     block: *mut u8,

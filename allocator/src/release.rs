@@ -12,13 +12,17 @@ use crate::quarantine::{self, Held};
 use crate::recorder::{self, Released};
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
+use crate::vault::{self, Found, Guarded};
 use crate::{damage, wipe};
 
 /// # Safety
 /// As for `GlobalAlloc::dealloc`.
 #[inline(always)]
 pub(crate) unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
-    if layout.size() < MAPPED_KEPT_MIN {
+    if vault::contains(block) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { release_guarded(inner, config, block, layout) };
+    } else if layout.size() < MAPPED_KEPT_MIN {
         // SAFETY: the caller's promises are passed on.
         unsafe { release(inner, config, block, layout) };
     } else {
@@ -37,6 +41,29 @@ pub(crate) unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u
 unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     // SAFETY: the caller's promises are passed on.
     unsafe { release(inner, config, block, layout) };
+}
+
+/// Releases a block of a vault. One that a forked child has lost is not its to
+/// release; one that cannot be made writable again stays as it is, and live.
+///
+/// # Safety
+/// As for `GlobalAlloc::dealloc`, and the block lies in the range of vaults.
+#[cold]
+#[inline(never)]
+unsafe fn release_guarded<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+    match vault::find(block) {
+        Found::Gone => {}
+        // SAFETY: the caller's promises are passed on.
+        Found::Foreign => unsafe { release(inner, config, block, layout) },
+        Found::Here => {
+            // SAFETY: the caller gives the block up.
+            if unsafe { vault::open(block) } {
+                let guarded = Guarded { heap: inner, site: 0 };
+                // SAFETY: as above.
+                unsafe { release(&guarded, config, block, layout) };
+            }
+        }
+    }
 }
 
 /// # Safety

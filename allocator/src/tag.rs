@@ -8,6 +8,7 @@ use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, process};
 use crate::config::Wipe;
 use crate::control::control;
 use crate::limits::{GROUPS_MAX, TAG_NAME_SIZE_MAX, TAGS_MAX, TAGS_PER_GROUP};
+use crate::protection::Vault;
 use crate::published::Published;
 use crate::store::{self, Store};
 
@@ -35,6 +36,7 @@ pub struct Tag {
     name: &'static str,
     class: TagClass,
     request: WipeRequest,
+    vault: Option<Vault>,
     greatest_age_ms: u64,
     /// 0 until the tag is registered.
     index: AtomicU32,
@@ -58,6 +60,7 @@ pub(crate) struct Policy(u8);
 impl Policy {
     const WIPED: u8 = 1;
     const WATCHED: u8 = 1 << 1;
+    const VAULT: u8 = 1 << 2;
 
     /// Overwritten at release.
     #[inline(always)]
@@ -69,6 +72,12 @@ impl Policy {
     #[inline(always)]
     pub(crate) fn is_watched(self) -> bool {
         self.0 & Self::WATCHED != 0
+    }
+
+    /// In guarded memory.
+    #[inline(always)]
+    pub(crate) fn is_vault(self) -> bool {
+        self.0 & Self::VAULT != 0
     }
 
     /// Nothing that takes more than counters and an overwrite.
@@ -89,7 +98,7 @@ impl Tag {
         assert!(name.len() <= TAG_NAME_SIZE_MAX, "a tag's name has at most 128 bytes");
         let index = AtomicU32::new(0);
         let (class, request) = (TagClass::Public, WipeRequest::None);
-        Self { name, class, request, greatest_age_ms: 0, index }
+        Self { name, class, request, vault: None, greatest_age_ms: 0, index }
     }
 
     /// Its content must not outlive its use: wiped unless the policy is
@@ -105,6 +114,14 @@ impl Tag {
     pub const fn wipe(mut self, wipe: bool) -> Self {
         self.request = if wipe { WipeRequest::Wipe } else { WipeRequest::Spare };
         self
+    }
+
+    /// Its blocks stand in guarded memory, each on pages of its own; so this is
+    /// for few and large ones. The tag is secret, and wiped whatever the
+    /// settings say.
+    pub const fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self.secret()
     }
 
     /// How old a block of it may get; reports hold its oldest against this, for
@@ -162,8 +179,10 @@ impl Tag {
             (Wipe::Tagged, WipeRequest::None) => is_secret,
         };
         let is_watched = is_secret || self.greatest_age_ms > 0;
+        let is_vault = self.vault.is_some();
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        Policy(flag(is_wiped, Policy::WIPED) | flag(is_watched, Policy::WATCHED))
+        let wiped = flag(is_wiped || is_vault, Policy::WIPED);
+        Policy(wiped | flag(is_watched, Policy::WATCHED) | flag(is_vault, Policy::VAULT))
     }
 }
 
@@ -200,6 +219,11 @@ pub(crate) fn policy(index: u32) -> Policy {
     Policy(POLICIES[index as usize % TAGS_MAX].load(Ordering::Relaxed))
 }
 
+/// What a tag asks of its guarded memory; `None` where it asks for none.
+pub(crate) fn vault(index: u32) -> Option<Vault> {
+    get(index)?.vault
+}
+
 /// Whether pages of this tag's blocks are overwritten before the kernel gets
 /// them.
 pub(crate) fn is_secret(index: u32) -> bool {
@@ -221,7 +245,7 @@ fn declare(store: &Store, index: u32) {
         class: class(index),
         wipe: policy.is_wiped(),
         request: tag.map_or(WipeRequest::None, |tag| tag.request),
-        is_vault: false,
+        is_vault: policy.is_vault(),
         is_watched: policy.is_watched(),
         greatest_age_ms: tag.map_or(0, |tag| tag.greatest_age_ms),
     };

@@ -8,7 +8,8 @@ use scrubjay_log_format::EventKind;
 use crate::config::Config;
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
-use crate::{process, quarantine, recorder, trailer};
+use crate::vault::{self, Answer};
+use crate::{process, quarantine, recorder, tag, trailer};
 
 /// # Safety
 /// As for `GlobalAlloc::alloc`.
@@ -108,12 +109,19 @@ unsafe fn take_in_slowly<I: Inner>(
 ///
 /// # Safety
 /// As for [`take_in`].
-unsafe fn or_instead<I: Inner>(inner: &I, layout: Layout, block: *mut u8, _site: u32) -> *mut u8 {
-    let held = match control::mode() & VERIFY {
-        0 => None,
-        _ => quarantine::take(layout, inner.identity()),
+unsafe fn or_instead<I: Inner>(inner: &I, layout: Layout, block: *mut u8, site: u32) -> *mut u8 {
+    let other = match tag::vault(site) {
+        Some(vault) => match vault::alloc(vault, layout, site) {
+            Answer::Block(guarded) => guarded,
+            Answer::Heap => return block,
+            Answer::Refused => ptr::null_mut(),
+        },
+        None if control::mode() & VERIFY == 0 => return block,
+        None => match quarantine::take(layout, inner.identity()) {
+            Some(held) => held,
+            None => return block,
+        },
     };
-    let Some(other) = held else { return block };
     if !block.is_null() {
         // SAFETY: the block is fresh and nobody has it.
         unsafe { inner.dealloc(block, layout) };

@@ -87,8 +87,12 @@ pub(crate) fn at_exit(hook: extern "C" fn()) {
     unsafe { libc::atexit(hook) };
 }
 
-/// Has `prepare` run before each fork and `parent` after it, in the parent.
-pub(crate) fn at_fork(prepare: unsafe extern "C" fn(), parent: unsafe extern "C" fn()) {
+/// Has `prepare` run before each fork, and after it `parent` or `child`.
+pub(crate) fn at_fork(
+    prepare: unsafe extern "C" fn(),
+    parent: unsafe extern "C" fn(),
+    child: unsafe extern "C" fn(),
+) {
     unsafe extern "C" {
         fn pthread_atfork(
             prepare: Option<unsafe extern "C" fn()>,
@@ -97,5 +101,5 @@ pub(crate) fn at_fork(prepare: unsafe extern "C" fn(), parent: unsafe extern "C"
         ) -> i32;
     }
     // SAFETY: the hooks are functions and stay valid.
-    unsafe { pthread_atfork(Some(prepare), Some(parent), None) };
+    unsafe { pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }

@@ -6,6 +6,7 @@
 mod child;
 mod fault;
 mod frozen;
+mod guarded;
 mod pages;
 mod range;
 mod state;
@@ -22,6 +23,7 @@ use crate::protection::{Vault, VaultError};
 pub(crate) use child::{after_fork_in_parent, before_fork, settle};
 pub(crate) use fault::name_faults;
 pub(crate) use frozen::{Changed, freeze, thaw};
+pub(crate) use guarded::Guarded;
 pub(crate) use range::contains;
 pub(crate) use state::of as status;
 
@@ -150,6 +152,13 @@ pub(crate) fn find(block: *mut u8) -> Found {
         Some(State::Free) | None if child::has_all() => Found::Gone,
         Some(State::Free) | None => Found::Foreign,
     }
+}
+
+/// Bytes from a block's start to the guard behind it.
+fn readable_size(block: *mut u8) -> usize {
+    let Some(slot) = range::slot_of(block) else { return 0 };
+    let (address, size) = slot.place().pages();
+    (address as usize + size).saturating_sub(block as usize)
 }
 
 /// Lets a block be written once more, frozen or not: it is about to be wiped.
