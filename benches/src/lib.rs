@@ -7,12 +7,13 @@
 //! | [`statistics`] | how rounds of figures are judged |
 //! | [`machine`] | what a figure must name to mean something |
 //!
-//! `cargo bench -p scrubjay-benches --bench comparison` makes the cost table of
-//! the README, `--bench operations` shows single operations by Criterion.
+//! `cargo bench -p scrubjay-benches --bench comparison` makes the tables of the
+//! README, `--bench operations` shows single operations by Criterion.
 
 #[cfg(feature = "peers")]
 mod bpe;
 pub mod child;
+mod json;
 pub mod machine;
 pub mod statistics;
 pub mod workloads;

@@ -20,9 +20,9 @@ const fn ours(name: &'static str, wipe: &'static str, journal: bool) -> Allocato
     Allocator { name, program: "with-scrubjay", wipe: Some(wipe), journal }
 }
 
-/// The first is what all are compared with, the second the same once more:
-/// what these two differ by is noise.
-pub const ALLOCATORS: &[Allocator] = &[
+/// Those of the cost table. The first is what all are compared with, the second
+/// the same once more: what these two differ by is noise.
+pub const COST: &[Allocator] = &[
     peer("System", "with-system"),
     peer("System again", "with-system"),
     peer("stats_alloc", "with-stats-alloc"),
@@ -30,4 +30,14 @@ pub const ALLOCATORS: &[Allocator] = &[
     ours("count", "off", false),
     ours("count + wipe", "all", false),
     ours("journal + wipe", "all", true),
+];
+
+/// Those of the table of wiping: as above, and peers that wipe, too.
+pub const WIPING: &[Allocator] = &[
+    peer("System", "with-system"),
+    peer("System again", "with-system"),
+    peer("zeroizing-alloc", "with-zeroizing-alloc"),
+    peer("hardened_malloc light", "with-hardened-malloc"),
+    ours("not wiping", "off", false),
+    ours("wiping", "all", false),
 ];

@@ -14,6 +14,8 @@ const BUILT: [(&str, &str); 2] = [
     ("with-system", env!("CARGO_BIN_EXE_with-system")),
     ("with-scrubjay", env!("CARGO_BIN_EXE_with-scrubjay")),
 ];
+/// Those that Cargo alone cannot build.
+const C_PEERS: &[&str] = &["with-hardened-malloc"];
 /// More than any child writes: a journal that ends early would look cheap.
 const LOG_LIMIT: &str = "68719476736";
 
@@ -30,39 +32,55 @@ pub struct Children {
     /// The folder of each profile.
     folders: Vec<(&'static str, PathBuf)>,
     with_peers: bool,
+    /// Programs that could not be built.
+    absent: Vec<&'static str>,
+}
+
+/// Whether Cargo could build what is asked for.
+fn build(target: &Path, profile: &str, what: &[&str]) -> Result<bool, Box<dyn Error>> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.args(["build", "-p", "scrubjay-benches"]).args(what);
+    command.args(["--profile", profile, "--target-dir"]).arg(target);
+    Ok(command.status()?.success())
 }
 
 impl Children {
     /// Those that stand beside this program already, without peers.
     pub fn built() -> Self {
         let folder = Path::new(BUILT[0].1).parent().map(Path::to_owned).unwrap_or_default();
-        Self { folders: vec![("release", folder)], with_peers: false }
+        Self { folders: vec![("release", folder)], with_peers: false, absent: Vec::new() }
     }
 
-    /// All of them, in both profiles.
+    /// All of them, in some profiles; those of `C_PEERS` where they can be built.
     ///
     /// Not a matter for Cargo's own features: `cargo test --workspace` would
     /// have to build the peers as well, or `cargo bench` would lack them.
-    pub fn build_all() -> Result<Self, Box<dyn Error>> {
+    pub fn build_all(profiles: &[&'static str]) -> Result<Self, Box<dyn Error>> {
         let release = Path::new(BUILT[0].1).parent().ok_or("the programs have no folder")?;
         let target = release.parent().ok_or("the programs have no target folder")?;
-        for profile in ["release", "dev"] {
+        let (mut folders, mut absent) = (Vec::new(), Vec::new());
+        for &profile in profiles {
             eprintln!("building the workloads over each allocator, profile {profile}");
-            let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
-            let mut command = Command::new(cargo);
-            command.args(["build", "-p", "scrubjay-benches", "--bins", "--features", "peers"]);
-            command.args(["--profile", profile, "--target-dir"]).arg(target);
-            if !command.status()?.success() {
+            if !build(target, profile, &["--bins", "--features", "peers"])? {
                 return Err("the workloads cannot be built".into());
             }
+            for &program in C_PEERS {
+                if !build(target, profile, &["--bin", program, "--features", "c-peers"])? {
+                    eprintln!("{program} is left out: it needs a C compiler and make");
+                    absent.push(program);
+                }
+            }
+            // The one profile whose folder is not called like it.
+            let folder = if profile == "dev" { "debug" } else { profile };
+            folders.push((profile, target.join(folder)));
         }
-        let folders = vec![("release", target.join("release")), ("dev", target.join("debug"))];
-        Ok(Self { folders, with_peers: true })
+        Ok(Self { folders, with_peers: true, absent })
     }
 
     /// Whether this allocator can take part.
     pub fn have(&self, allocator: &Allocator) -> bool {
-        self.with_peers || BUILT.iter().any(|(name, _)| *name == allocator.program)
+        let is_built = BUILT.iter().any(|(name, _)| *name == allocator.program);
+        is_built || self.with_peers && !self.absent.contains(&allocator.program)
     }
 
     /// Runs one program once.
@@ -77,7 +95,11 @@ impl Children {
         }
         command.args(["--workload", setting.workload]);
         command.arg("--threads").arg(setting.threads.to_string());
-        command.arg("--batch-ms").arg(setting.batch_ms.to_string());
+        if setting.first {
+            command.args(["--operations", "1", "--batches", "1"]);
+        } else {
+            command.arg("--batch-ms").arg(setting.batch_ms.to_string());
+        }
         // The workload's own threads are the ones to be measured.
         command.env("TOKENIZERS_PARALLELISM", "false");
         if let Some(wipe) = allocator.wipe {

@@ -1,7 +1,8 @@
-//! The cost table: every allocator beside `System`, in one interleaved run.
+//! The tables: every allocator beside `System`, in one interleaved run.
 //!
 //! ```text
-//! cargo bench -p scrubjay-benches --bench comparison -- [--rounds N] [--record FOLDER]
+//! cargo bench -p scrubjay-benches --bench comparison --
+//!     [--table cost|wiping] [--only WORKLOAD] [--rounds N] [--record FOLDER]
 //! ```
 //!
 //! Each figure is a process of its own. A round runs every allocator once in
@@ -17,14 +18,44 @@ mod allocators;
 mod children;
 mod record;
 mod settings;
+mod share;
 mod table;
 
-use allocators::ALLOCATORS;
+use allocators::Allocator;
 use children::Children;
 use settings::Setting;
 
 /// Fewer rounds are for a look, not for a claim.
 const ROUNDS: usize = 15;
+
+/// A table: who takes part, under which circumstances.
+pub struct Table {
+    /// As the command line and the record call it.
+    pub name: &'static str,
+    /// What makes and records it.
+    pub command: &'static str,
+    /// Who takes part; the first two are `System`.
+    pub allocators: &'static [Allocator],
+    profiles: &'static [&'static str],
+    settings: fn() -> Vec<Setting>,
+}
+
+const TABLES: &[Table] = &[
+    Table {
+        name: "cost",
+        command: "cargo xtask bench",
+        allocators: allocators::COST,
+        profiles: &["release", "dev"],
+        settings: settings::cost,
+    },
+    Table {
+        name: "wiping",
+        command: "cargo xtask bench --only wiping",
+        allocators: allocators::WIPING,
+        profiles: &["release"],
+        settings: settings::wiping,
+    },
+];
 
 /// What one setting's rounds gave: for each allocator, for each round.
 pub struct Measured {
@@ -37,47 +68,61 @@ pub struct Measured {
 struct Options {
     /// Runs everything once and little of it: to see that it works.
     test: bool,
+    table: &'static Table,
+    /// Settings whose names begin so; all where it is empty.
+    only: String,
     rounds: usize,
     record: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_arguments()?;
-    let children = if options.test { Children::built() } else { Children::build_all()? };
-    let settings = if options.test { settings::quick() } else { settings::all() };
-    let mut all: Vec<Measured> = settings.into_iter().map(Measured::new).collect();
+    let table = options.table;
+    let (children, settings) = if options.test {
+        (Children::built(), settings::quick())
+    } else {
+        (Children::build_all(table.profiles)?, (table.settings)())
+    };
+    let wanted = |setting: &Setting| setting.name().starts_with(&options.only);
+    let settings = settings.into_iter().filter(wanted);
+    let mut all: Vec<Measured> = settings.map(|setting| Measured::new(setting, table)).collect();
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         for measured in &mut all {
-            measured.run(round, &children)?;
+            measured.run(round, &children, table.allocators)?;
         }
     }
     let machine = Machine::here();
-    let text = table::text(&machine, options.rounds, &all);
+    let text = table::text(table, &machine, options.rounds, &all);
     println!("{text}");
     if let Some(folder) = options.record {
-        record::write(&folder, &machine, options.rounds, &all, &text)?;
+        record::write(&folder, table, &machine, options.rounds, &all, &text)?;
     }
     Ok(())
 }
 
 impl Measured {
-    fn new(setting: Setting) -> Self {
-        let count = ALLOCATORS.len();
+    fn new(setting: Setting, table: &Table) -> Self {
+        let count = table.allocators.len();
         Self { setting, nanoseconds: vec![Vec::new(); count], resident: vec![0; count] }
     }
 
-    fn run(&mut self, round: usize, children: &Children) -> Result<(), Box<dyn Error>> {
-        let count = ALLOCATORS.len();
+    fn run(
+        &mut self,
+        round: usize,
+        children: &Children,
+        allocators: &[Allocator],
+    ) -> Result<(), Box<dyn Error>> {
+        let count = allocators.len();
         for place in 0..count {
             // Turned by one each round, and backwards every second time, so that
             // nobody always runs after the same neighbour.
             let turned = (place + round) % count;
             let index = if round.is_multiple_of(2) { turned } else { count - 1 - turned };
-            if !children.have(&ALLOCATORS[index]) {
+            if !children.have(&allocators[index]) {
                 continue;
             }
-            let figure = children.run(&ALLOCATORS[index], &self.setting)?;
+            let figure = children.run(&allocators[index], &self.setting)?;
             self.nanoseconds[index].push(figure.nanoseconds);
             self.resident[index] = self.resident[index].max(figure.resident);
         }
@@ -87,7 +132,13 @@ impl Measured {
 
 impl Options {
     fn from_arguments() -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { test: false, rounds: ROUNDS, record: None };
+        let mut options = Self {
+            test: false,
+            table: TABLES.first().ok_or("there is no table")?,
+            only: String::new(),
+            rounds: ROUNDS,
+            record: None,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -95,6 +146,13 @@ impl Options {
                 // Cargo adds it.
                 "--bench" => {}
                 "--test" => (options.test, options.rounds) = (true, 1),
+                "--table" => {
+                    let name = value()?;
+                    let mut tables = TABLES.iter();
+                    let table = tables.find(|table| table.name == name);
+                    options.table = table.ok_or(format!("there is no table {name}"))?;
+                }
+                "--only" => options.only = value()?,
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--record" => options.record = Some(value()?.into()),
                 _ => return Err(format!("unknown option {argument}").into()),

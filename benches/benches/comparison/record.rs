@@ -7,20 +7,22 @@ use std::path::Path;
 use scrubjay_benches::machine::Machine;
 use serde_json::{Value, json};
 
-use crate::Measured;
-use crate::allocators::ALLOCATORS;
+use crate::allocators::Allocator;
+use crate::{Measured, Table};
 
-/// Writes `DATE-comparison.txt` and `.json`. A second run of a day takes the
+/// Writes `DATE-TABLE.txt` and `.json`. A second run of a day takes the
 /// first one's place: the repository keeps both.
 pub fn write(
     folder: &Path,
+    table: &Table,
     machine: &Machine,
     rounds: usize,
     all: &[Measured],
     text: &str,
 ) -> Result<(), Box<dyn Error>> {
-    let command = "cargo xtask bench";
-    let stem = folder.join(format!("{}-comparison", machine.date));
+    let command = table.command;
+    let stem = folder.join(format!("{}-{}", machine.date, table.name));
+    let of_setting = |measured| of_setting(measured, table.allocators);
     let settings: Vec<Value> = all.iter().map(of_setting).collect();
     let record = json!({
         "command": command,
@@ -38,11 +40,11 @@ pub fn write(
     Ok(())
 }
 
-fn of_setting(measured: &Measured) -> Value {
-    let allocators: Vec<Value> = (0..ALLOCATORS.len())
+fn of_setting(measured: &Measured, allocators: &[Allocator]) -> Value {
+    let allocators: Vec<Value> = (0..allocators.len())
         .map(|index| {
             json!({
-                "name": ALLOCATORS[index].name,
+                "name": allocators[index].name,
                 "nanoseconds": measured.nanoseconds[index],
                 "resident_kib": measured.resident[index],
             })
@@ -51,7 +53,7 @@ fn of_setting(measured: &Measured) -> Value {
     let setting = &measured.setting;
     json!({
         "profile": setting.profile,
-        "workload": setting.workload,
+        "workload": setting.name(),
         "threads": setting.threads,
         "allocators": allocators,
     })

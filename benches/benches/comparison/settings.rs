@@ -10,25 +10,81 @@ pub struct Setting {
     pub threads: usize,
     /// Least length of a batch, in milliseconds.
     pub batch_ms: u32,
+    /// One operation only, the first of the process's life.
+    pub first: bool,
+}
+
+impl Setting {
+    const fn of(profile: &'static str, workload: &'static str) -> Self {
+        Self { profile, workload, threads: 1, batch_ms: 5, first: false }
+    }
+
+    /// As the tables call it.
+    pub fn name(&self) -> String {
+        format!("{}{}", if self.first { "first " } else { "" }, self.workload)
+    }
 }
 
 /// What the cost table shows.
-pub fn all() -> Vec<Setting> {
+pub fn cost() -> Vec<Setting> {
     let mut settings = Vec::new();
     for profile in ["release", "dev"] {
         for workload in ["pair64", "mixed", "tokenizers"] {
             // More threads than cores take turns, of some milliseconds each.
             for (threads, batch_ms) in [(1, 5), (4, 10)] {
-                settings.push(Setting { profile, workload, threads, batch_ms });
+                settings.push(Setting { threads, batch_ms, ..Setting::of(profile, workload) });
             }
         }
     }
     settings
 }
 
+/// What the table of wiping shows.
+pub fn wiping() -> Vec<Setting> {
+    let release = |workload| Setting::of("release", workload);
+    let mut settings: Vec<Setting> = WIPING.iter().copied().map(release).collect();
+    for workload in ["vec 1 MiB", "vec 8 MiB", "vec 64 MiB"] {
+        settings.push(Setting { first: true, ..release(workload) });
+    }
+    settings
+}
+
+const WIPING: &[&str] = &[
+    "write 64 B",
+    "write 256 B",
+    "write 1 KiB",
+    "write 4 KiB",
+    "write 64 KiB",
+    "write 1 MiB",
+    "write 16 MiB",
+    "write 64 MiB",
+    "memset 1 KiB",
+    "memset 4 KiB",
+    "memset 64 KiB",
+    "memset 1 MiB",
+    "memset 16 MiB",
+    "cold 4 KiB",
+    "cold 64 KiB",
+    "cold 1 MiB",
+    "untouched 1 GiB",
+    "json",
+    "tokenizers",
+    "vec 64 KiB",
+    "vec 128 KiB",
+    "vec 256 KiB",
+    "vec 512 KiB",
+    "vec 1 MiB",
+    "vec 2 MiB",
+    "vec 4 MiB",
+    "vec 8 MiB",
+    "vec 16 MiB",
+    "vec 32 MiB",
+    "vec 64 MiB",
+];
+
 /// Each program that Cargo has built for this run, once.
 pub fn quick() -> Vec<Setting> {
     let setting =
-        |workload, threads| Setting { profile: "release", workload, threads, batch_ms: 1 };
-    vec![setting("pair64", 1), setting("grow", 1), setting("mixed", 4)]
+        |workload, threads| Setting { threads, batch_ms: 1, ..Setting::of("release", workload) };
+    vec![setting("pair64", 1), setting("grow", 1), setting("mixed", 4), setting("vec 4 MiB", 1)]
 }

@@ -1,96 +1,118 @@
-//! The table that people read.
+//! The tables that people read.
 
 use scrubjay_benches::machine::Machine;
 use scrubjay_benches::statistics::{is_noise, median, noise, paired_ratio};
 use scrubjay_benches::workloads;
 
-use crate::Measured;
-use crate::allocators::ALLOCATORS;
+use crate::settings::Setting;
+use crate::{Measured, Table, share};
 
-/// Two Markdown tables, time and memory, and what they mean.
-pub fn text(machine: &Machine, rounds: usize, all: &[Measured]) -> String {
-    let taking_part: Vec<usize> = (0..ALLOCATORS.len())
-        .filter(|&index| all.iter().any(|measured| !measured.nanoseconds[index].is_empty()))
-        .collect();
+/// Markdown tables, of time and of memory, and what they mean.
+pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -> String {
+    let columns = Columns::of(table, all);
     let mut text = format!(
         "{}.\nTime as a ratio to `System`: medians of {rounds} interleaved rounds. Noise is what\n\
          `System again` shows; `~` marks a ratio within three times that.\n\n",
         machine.line()
     );
-    text += &row(&["profile", "workload", "threads"], &taking_part, "System, ns", "noise", name);
-    text += &rule(taking_part.len() + 4);
-    for measured in all {
-        text += &times(measured, &taking_part);
+    text += &columns.head("System, ns", "noise");
+    for measured in all.iter().filter(|measured| !share::is_reference(measured)) {
+        text += &columns.times(measured);
     }
+    text += &share::text(table, all);
     text += "\nMost resident memory, MiB (a journal's is pages of its file):\n\n";
-    text += &row(&["profile", "workload", "threads"], &taking_part, "System", "", name);
-    text += &rule(taking_part.len() + 3);
-    for measured in all {
-        let base = mebibytes(measured.resident[0]);
+    text += &columns.head("System", "");
+    for measured in all.iter().filter(|measured| !share::is_reference(measured)) {
         let cell = |index: usize| mebibytes(measured.resident[index]);
-        text += &row(&of_setting(measured), &taking_part, &base, "", cell);
+        text += &columns.row(&measured.setting, &cell(0), "", cell);
     }
     text += "\nOne operation:\n";
     for (workload, operation) in workloads::OPERATIONS {
-        if all.iter().any(|measured| measured.setting.workload == *workload) {
+        if all.iter().any(|measured| measured.setting.name().starts_with(workload)) {
             text += &format!("- {workload}: {operation}\n");
         }
     }
     text
 }
 
-fn times(measured: &Measured, taking_part: &[usize]) -> String {
-    let base = &measured.nanoseconds[0];
-    let noise = noise(&measured.nanoseconds[1], base);
-    let cell = |index: usize| {
-        let ratio = paired_ratio(&measured.nanoseconds[index], base);
-        if ratio.is_nan() {
-            return "-".to_owned();
+/// Who has a column, and how a row begins.
+struct Columns<'a> {
+    table: &'a Table,
+    taking_part: Vec<usize>,
+    /// Whether profiles and threads differ.
+    varied: bool,
+}
+
+impl<'a> Columns<'a> {
+    fn of(table: &'a Table, all: &[Measured]) -> Self {
+        let figures = |index: usize| all.iter().map(move |measured| &measured.nanoseconds[index]);
+        let taking_part = (0..table.allocators.len())
+            .filter(|&index| figures(index).any(|figures| !figures.is_empty()))
+            .collect();
+        Self { table, taking_part, varied: table.profiles.len() > 1 }
+    }
+
+    fn head(&self, base: &str, last: &str) -> String {
+        let (first, count) =
+            if self.varied { ("profile | workload | threads", 3) } else { ("workload", 1) };
+        let names = self.others().map(|index| self.table.allocators[index].name);
+        let mut head = format!("| {first} | {base} | {} |", names.collect::<Vec<_>>().join(" | "));
+        let mut rule = "| ---".repeat(count.min(2)) + &" | --:".repeat(self.taking_part.len());
+        rule += if count > 2 { " | --: |" } else { " |" };
+        if !last.is_empty() {
+            head += &format!(" {last} |");
+            rule += " --: |";
         }
-        let mark = if is_noise(ratio, noise) { "~" } else { "" };
-        format!("{mark}{ratio:.2}")
-    };
-    let nanoseconds = median(base);
-    let base = if nanoseconds < 1e5 {
-        format!("{nanoseconds:.1}")
-    } else {
-        format!("{:.1} ms", nanoseconds / 1e6)
-    };
-    row(&of_setting(measured), taking_part, &base, &format!("{:.1} %", noise * 100.0), cell)
-}
-
-fn of_setting(measured: &Measured) -> [&'static str; 3] {
-    let setting = &measured.setting;
-    [setting.profile, setting.workload, if setting.threads == 1 { "1" } else { "4" }]
-}
-
-fn row(
-    first: &[&str],
-    taking_part: &[usize],
-    base: &str,
-    last: &str,
-    cell: impl Fn(usize) -> String,
-) -> String {
-    let mut row = format!("| {} | {base} |", first.join(" | "));
-    for &index in &taking_part[1..] {
-        row += &format!(" {} |", cell(index));
+        format!("{head}\n{rule}\n")
     }
-    if !last.is_empty() {
-        row += &format!(" {last} |");
+
+    fn times(&self, measured: &Measured) -> String {
+        let base = &measured.nanoseconds[0];
+        let noise = noise(&measured.nanoseconds[1], base);
+        let cell = |index: usize| {
+            let ratio = paired_ratio(&measured.nanoseconds[index], base);
+            if ratio.is_nan() {
+                return "-".to_owned();
+            }
+            let mark = if is_noise(ratio, noise) { "~" } else { "" };
+            format!("{mark}{ratio:.2}")
+        };
+        let noise = format!("{:.1} %", noise * 100.0);
+        self.row(&measured.setting, &time(median(base)), &noise, cell)
     }
-    row + "\n"
+
+    fn row(
+        &self,
+        setting: &Setting,
+        base: &str,
+        last: &str,
+        cell: impl Fn(usize) -> String,
+    ) -> String {
+        let Setting { profile, threads, .. } = setting;
+        let first = match self.varied {
+            true => format!("{profile} | {} | {threads}", setting.name()),
+            false => setting.name(),
+        };
+        let cells: Vec<String> = self.others().map(cell).collect();
+        let mut row = format!("| {first} | {base} | {} |", cells.join(" | "));
+        if !last.is_empty() {
+            row += &format!(" {last} |");
+        }
+        row + "\n"
+    }
+
+    fn others(&self) -> impl Iterator<Item = usize> {
+        self.taking_part[1..].iter().copied()
+    }
 }
 
-fn rule(columns: usize) -> String {
-    let mut rule = "| --- | --- |".to_owned();
-    for _ in 2..columns {
-        rule += " --: |";
+/// Nanoseconds as people read them.
+pub fn time(nanoseconds: f64) -> String {
+    match nanoseconds {
+        ..1e4 => format!("{nanoseconds:.1}"),
+        1e4..1e6 => format!("{:.1} µs", nanoseconds / 1e3),
+        _ => format!("{:.1} ms", nanoseconds / 1e6),
     }
-    rule + "\n"
-}
-
-fn name(index: usize) -> String {
-    ALLOCATORS[index].name.to_owned()
 }
 
 fn mebibytes(kibibytes: u64) -> String {
