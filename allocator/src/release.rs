@@ -90,9 +90,7 @@ unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: 
     }
 }
 
-/// As [`release`], for a journal, for tags that ask for more than counters and
-/// an overwrite, and for what is rare: an orphan, a tag whose cells the thread
-/// does not have yet.
+/// As [`release`], for a journal.
 ///
 /// # Safety
 /// The block is live and its owner has given it up.
@@ -115,13 +113,39 @@ unsafe fn release_slowly<I: Inner>(
         // SAFETY: the caller's promise.
         hot.released(cell, unsafe { wipe_whole(inner, block, layout, site, policy) });
         hot.done();
+        // SAFETY: the block is ours until it is released here.
+        unsafe { trailer::bury(block, size, valid) };
+        // SAFETY: the block was allocated with this layout.
+        unsafe { inner.dealloc(block, layout) };
     } else {
-        recorder::enter(config, |entry| {
-            entry.free(block as usize, size, site);
-            // SAFETY: the caller's promise.
-            entry.released(site, unsafe { wipe_whole(inner, block, layout, site, policy) });
-        });
+        // SAFETY: as above.
+        unsafe { release_rarely(inner, config, block, layout, valid) };
     }
+}
+
+/// As [`release`], for tags that ask for more than counters and an overwrite,
+/// and for what is rare: an orphan, a tag whose cells the thread does not have
+/// yet. Out of line, so that a journal's events need not make room for its
+/// variables.
+///
+/// # Safety
+/// The block is live and its owner has given it up.
+#[cold]
+#[inline(never)]
+unsafe fn release_rarely<I: Inner>(
+    inner: &I,
+    config: &Config,
+    block: *mut u8,
+    layout: Layout,
+    valid: Valid,
+) {
+    let site = valid.site();
+    recorder::enter(config, |entry| {
+        entry.free(block as usize, layout.size(), site);
+        // SAFETY: the caller's promise.
+        let released = unsafe { wipe_whole(inner, block, layout, site, tag::policy(site)) };
+        entry.released(site, released);
+    });
     // SAFETY: as above.
     unsafe { hand_back(inner, block, layout, valid) };
 }

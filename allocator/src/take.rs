@@ -56,8 +56,7 @@ unsafe fn take_in<I: Inner>(
     unsafe { take_in_slowly(inner, config, layout, block, kind) }
 }
 
-/// As [`take_in`], for a journal, for tags that ask for more than counters,
-/// and for what is rare: a first event, an orphan, a refusal.
+/// As [`take_in`], for a journal.
 ///
 /// # Safety
 /// As for [`take_in`].
@@ -80,6 +79,25 @@ unsafe fn take_in_slowly<I: Inner>(
         hot.done();
         return block;
     }
+    // SAFETY: as above.
+    unsafe { take_in_rarely(inner, config, layout, block, kind) }
+}
+
+/// As [`take_in`], for tags that ask for more than counters, and for what is
+/// rare: a first event, an orphan, a refusal. Out of line, so that a journal's
+/// events need not make room for its variables.
+///
+/// # Safety
+/// As for [`take_in`].
+#[cold]
+#[inline(never)]
+unsafe fn take_in_rarely<I: Inner>(
+    inner: &I,
+    config: &Config,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
     if process::is_probe() {
         process::begin_now(config);
         if !block.is_null() {
