@@ -17,20 +17,26 @@ use crate::attack::{Secret, WINDOW_SIZE, Windows};
 use crate::child::{Child, Running, pause};
 use crate::random::Random;
 use crate::system::{self, Key};
+use crate::thread_stacks::{self, noted};
 
-/// The ways, by name.
-pub const WAYS: [&str; 10] = [
-    "free",
-    "growth",
-    "shrink",
-    "shrink-grown",
-    "over-aligned",
-    "cross-thread",
-    "thread-local",
-    "thread-key",
-    "panic",
-    "exit",
+/// A way to give blocks up that held the secret of a key.
+pub type Way = fn(u64, &mut Released);
+
+/// The ways, by name. Blocks that are freed at exit are one more: [`AT_EXIT`].
+pub const WAYS: [(&str, Way); 10] = [
+    ("free", free),
+    ("free-secret", free_secret),
+    ("growth", growth),
+    ("shrink", shrink),
+    ("shrink-grown", shrink_grown),
+    ("over-aligned", over_aligned),
+    ("cross-thread", cross_thread),
+    ("thread-local", thread_local),
+    ("thread-key", thread_key),
+    ("panic", panic),
 ];
+/// The name of the way that ends the process.
+pub const AT_EXIT: &str = "exit";
 
 /// The secret repeats after so many bytes.
 const PERIOD: usize = 4096;
@@ -46,11 +52,24 @@ pub fn plant(key: u64, bytes: &mut [u8]) {
     }
 }
 
-fn planted(key: u64, size: usize) -> Vec<u8> {
+/// A vector that holds the secret of a key.
+pub fn planted(key: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     plant(key, &mut bytes);
     bytes
 }
+
+/// The secret of a key, once.
+pub fn secret(key: u64) -> Vec<u8> {
+    planted(key, PERIOD)
+}
+
+/// Prefix of labels of ranges that stay.
+const LIVE: &str = "live/";
+/// Label of a range that was a thread's stack.
+const STACK: &str = "stack";
+/// Label of another process that waits, too.
+const PROCESS: &str = "process";
 
 /// Ranges of memory that were given up.
 pub struct Released(Vec<(&'static str, usize, usize)>);
@@ -73,10 +92,31 @@ impl Released {
         drop(bytes);
     }
 
+    /// Notes a range that stays, so that it is not taken for one that was
+    /// given up. The label begins with `live/`.
+    pub fn note_live(&mut self, label: &'static str, bytes: &[u8]) {
+        assert!(label.starts_with(LIVE), "{label}");
+        self.note(label, bytes.as_ptr() as usize, bytes.len());
+    }
+
+    /// Notes another process, which waits as this one does.
+    pub fn note_process(&mut self, process: i32) {
+        self.note(PROCESS, process as usize, 0);
+    }
+
+    /// Ends the other processes that were noted.
+    pub(crate) fn end_processes(&self) {
+        let processes = self.0.iter().filter(|(label, ..)| *label == PROCESS);
+        processes.for_each(|(_, process, _)| system::end(*process as i32));
+    }
+
     /// Tells the parent of all ranges and waits for it.
     pub fn tell(&self) {
         for (label, start, size) in &self.0 {
             println!("{label} {start} {size}");
+        }
+        for (start, size) in thread_stacks::all() {
+            println!("{STACK} {start} {size}");
         }
         pause();
     }
@@ -88,47 +128,88 @@ impl Default for Released {
     }
 }
 
+/// What a child told of its memory.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Ranges that were given up: label, start, size.
+    pub released: Vec<(String, u64, u64)>,
+    /// Ranges that stay.
+    pub live: Vec<(String, u64, u64)>,
+    /// Stacks of threads, start and end.
+    pub stacks: Vec<(u64, u64)>,
+    /// Processes that wait, too.
+    pub processes: Vec<u32>,
+}
+
+impl Told {
+    /// Reads what a child tells until it waits.
+    pub fn by(child: &mut Running) -> Self {
+        let mut told = Self::default();
+        for line in child.lines_until_pause().iter().filter(|line| *line != BEGIN) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [label, start, size] = words[..] else { panic!("not a range: {line}") };
+            let [start, size] = [start, size].map(|word| word.parse::<u64>().expect("a number"));
+            match label {
+                STACK => told.stacks.push((start, start + size)),
+                PROCESS => told.processes.push(start as u32),
+                _ if label.starts_with(LIVE) => told.live.push((label.to_owned(), start, size)),
+                _ => told.released.push((label.to_owned(), start, size)),
+            }
+        }
+        told
+    }
+}
+
+/// The first line of a child: it makes the output's buffer, before the first
+/// secret.
+pub(crate) const BEGIN: &str = "begin";
+
 /// The child: gives up blocks in one way, with the secret of a key.
 pub fn release(way: &str, key: u64) {
-    // Before the first secret: the output's buffer.
-    println!("begin");
+    println!("{BEGIN}");
     let mut released = Released::new();
-    match way {
-        "free" => free(key, &mut released),
-        "growth" => growth(key, &mut released),
-        "shrink" => shrink(key, &mut released),
-        "shrink-grown" => shrink_grown(key, &mut released),
-        "over-aligned" => over_aligned(key, &mut released),
-        "cross-thread" => cross_thread(key, &mut released),
-        "thread-local" => thread_local(key, &mut released),
-        "thread-key" => thread_key(key, &mut released),
-        "panic" => panic(key, &mut released),
-        "exit" => return exit(key, released),
-        _ => panic!("no such way: {way}"),
+    if way == AT_EXIT {
+        return exit(key, released);
     }
+    let named = WAYS.iter().find(|(name, _)| *name == way);
+    let Some((_, play)) = named else { panic!("no such way: {way}") };
+    play(key, &mut released);
     released.tell();
 }
 
-const SIZES: [(&str, usize); 10] = [
+const SIZES: [(&str, usize); 13] = [
     ("16", 16),
     ("24", 24),
     ("64", 64),
     ("100", 100),
+    ("256", 256),
     ("1000", 1_000),
     ("4096", 4_096),
+    ("16384", 16_384),
     ("65536", 65_536),
     ("200000", 200_000),
     ("1048576", 1 << 20),
     ("5000000", 5_000_000),
+    ("40000000", 40_000_000),
 ];
+/// What glibc itself writes into a freed block hides the secrets of these: of
+/// small ones, and of the 30 bytes by which 1,000 shrink to 970.
+pub const HIDDEN_BY_GLIBC: [&str; 3] = ["16", "24", "1000-970"];
 
 fn free(key: u64, released: &mut Released) {
     // All before the first free, so that none takes another's place.
+    let count = |size| if size < 4 << 20 { 4 } else { 1 };
     let blocks: Vec<_> = SIZES
         .iter()
-        .flat_map(|&(label, size)| (0..4).map(move |_| (label, planted(key, size))))
+        .flat_map(|&(label, size)| (0..count(size)).map(move |_| (label, planted(key, size))))
         .collect();
     blocks.into_iter().for_each(|(label, block)| released.give_up(label, block));
+}
+
+fn free_secret(key: u64, released: &mut Released) {
+    static SECRET: Tag = Tag::new("secret").secret();
+    let _scope = SECRET.enter();
+    free(key, released);
 }
 
 fn growth(key: u64, released: &mut Released) {
@@ -229,18 +310,18 @@ fn over_aligned(key: u64, released: &mut Released) {
 
 fn cross_thread(key: u64, released: &mut Released) {
     let (sender, receiver) = mpsc::channel();
-    let maker = thread::spawn(move || {
+    let maker = thread::spawn(noted(move || {
         for size in [100, 1_000, 100_000] {
             sender.send(planted(key, size)).expect("somebody listens");
         }
-    });
+    }));
     maker.join().expect("the maker does not panic");
     receiver.iter().for_each(|block| released.give_up("made-elsewhere", block));
     let blocks = [100, 1_000, 100_000].map(|size| planted(key, size));
     for block in &blocks {
         released.note("freed-elsewhere", block.as_ptr() as usize, block.len());
     }
-    thread::spawn(move || drop(blocks)).join().expect("dropping does not panic");
+    thread::spawn(noted(move || drop(blocks))).join().expect("dropping does not panic");
 }
 
 fn thread_local(key: u64, released: &mut Released) {
@@ -252,7 +333,7 @@ fn thread_local(key: u64, released: &mut Released) {
             KEPT.replace(planted(key, size));
             KEPT.with_borrow(|bytes| bytes.as_ptr() as usize)
         };
-        let start = thread::spawn(keep).join().expect("keeping does not panic");
+        let start = thread::spawn(noted(keep)).join().expect("keeping does not panic");
         released.note("thread-local", start, size);
     }
 }
@@ -267,7 +348,7 @@ fn thread_key(key: u64, released: &mut Released) {
                 at_end.at_thread_end(move || drop(block));
                 start
             };
-            scope.spawn(keep).join().expect("keeping does not panic")
+            scope.spawn(noted(keep)).join().expect("keeping does not panic")
         });
         released.note("thread-key", start, size);
     }
@@ -286,17 +367,18 @@ fn panic(key: u64, released: &mut Released) {
     }
 }
 
-type AtExit = (Vec<Vec<u8>>, Released);
-static AT_EXIT: Mutex<Option<AtExit>> = Mutex::new(None);
+type Kept = (Vec<Vec<u8>>, Released);
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
-fn exit(key: u64, released: Released) {
+/// Blocks that are freed when the process exits, which tells of them then.
+pub(crate) fn exit(key: u64, released: Released) {
     let blocks = [100, 1_000, 100_000].map(|size| planted(key, size)).into();
-    *AT_EXIT.lock().expect("nobody panics") = Some((blocks, released));
+    *KEPT.lock().expect("nobody panics") = Some((blocks, released));
     system::at_exit(free_at_exit);
 }
 
 extern "C" fn free_at_exit() {
-    if let Some((blocks, mut released)) = AT_EXIT.lock().ok().and_then(|mut kept| kept.take()) {
+    if let Some((blocks, mut released)) = KEPT.lock().ok().and_then(|mut kept| kept.take()) {
         blocks.into_iter().for_each(|block| released.give_up("exit", block));
         released.tell();
     }
@@ -305,30 +387,36 @@ extern "C" fn free_at_exit() {
 /// How many windows of the secret stand in the first pieces that show any of
 /// the ranges that a child tells of, by label: 0 only where there is none.
 pub fn residue(child: &mut Running, key: u64) -> BTreeMap<String, usize> {
-    let secret = Secret { name: "secret".into(), pieces: vec![planted(key, PERIOD)] };
-    let windows = Windows::of(&[secret]);
-    let lines = child.lines_until_pause();
-    let memory = File::open(format!("/proc/{}/mem", child.process())).expect("our own child");
-    let mut found = BTreeMap::new();
-    for line in lines.iter().filter(|line| *line != "begin") {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [label, start, size] = words[..] else { panic!("not a range: {line}") };
-        let [start, size] = [start, size].map(|word| word.parse::<usize>().expect("a number"));
-        let count = found.entry(label.to_owned()).or_default();
-        let mut bytes = vec![0; size];
-        read_what_is_there(&memory, start, &mut bytes);
-        // Pieces overlap, so that no window is cut; one that shows is enough.
-        let overlap = WINDOW_SIZE - 1;
-        for at in (0..size.saturating_sub(overlap)).step_by(PIECE_SIZE) {
-            let end = size.min(at + PIECE_SIZE + overlap);
-            windows.search(&bytes[at..end], |_, _| *count += 1);
-            if *count > 0 {
-                break;
-            }
-        }
-    }
+    let told = Told::by(child);
+    let windows = Windows::of(&[Secret { name: "secret".into(), pieces: vec![secret(key)] }]);
+    let found = told.residue(child.process(), &windows);
     assert!(!found.is_empty(), "the child released nothing");
     found
+}
+
+impl Told {
+    /// How many windows stand in the first pieces that show any of the ranges
+    /// that were given up, by label: 0 only where there is none.
+    pub fn residue(&self, process: u32, windows: &Windows) -> BTreeMap<String, usize> {
+        let memory = File::open(format!("/proc/{process}/mem")).expect("our own child");
+        let mut found = BTreeMap::new();
+        for (label, start, size) in &self.released {
+            let count = found.entry(label.clone()).or_default();
+            let size = *size as usize;
+            let mut bytes = vec![0; size];
+            read_what_is_there(&memory, *start as usize, &mut bytes);
+            // Pieces overlap, so that no window is cut; one that shows is enough.
+            let overlap = WINDOW_SIZE - 1;
+            for at in (0..size.saturating_sub(overlap)).step_by(PIECE_SIZE) {
+                let end = size.min(at + PIECE_SIZE + overlap);
+                windows.search(&bytes[at..end], |_, _| *count += 1);
+                if *count > 0 {
+                    break;
+                }
+            }
+        }
+        found
+    }
 }
 
 /// Pages that went back to the kernel stay zeros.
@@ -349,6 +437,7 @@ fn read_what_is_there(memory: &File, start: usize, bytes: &mut [u8]) {
 pub fn with_all_kept(child: Child) -> Child {
     child
         .setting("MALLOC_MMAP_THRESHOLD_", (32 << 20).to_string())
+        .setting("MALLOC_MMAP_MAX_", "0")
         .setting("MALLOC_TRIM_THRESHOLD_", (1_u64 << 40).to_string())
 }
 

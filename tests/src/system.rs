@@ -109,6 +109,22 @@ pub fn wait(process: i32) {
     }
 }
 
+/// Ends a forked child that waits.
+pub fn end(process: i32) {
+    // SAFETY: the process is our child and was not waited for.
+    unsafe { libc::kill(process, libc::SIGKILL) };
+    let mut status = 0;
+    // SAFETY: the status can be written.
+    unsafe { libc::waitpid(process, &mut status, 0) };
+}
+
+/// Has the kernel write a core file, of any size, where this process dies.
+pub fn allow_core_file() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the structure can be read. Where it is refused there is no file.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
+}
+
 /// Closes every descriptor but the standard three.
 pub fn close_all() {
     const HIGHEST: i32 = 1_000;

@@ -1,0 +1,46 @@
+//! Blocks that shrink: their tails are given up, in place or by a move.
+
+use scrubjay::Tag;
+
+use crate::releases::{Released, planted};
+
+fn shrink(key: u64, (size, kept): (usize, usize), label: &'static str, released: &mut Released) {
+    for turn in 0..4 {
+        let mut bytes = planted(key, size);
+        let start = bytes.as_ptr() as usize;
+        bytes.truncate(kept);
+        match turn {
+            0..3 => bytes.shrink_to_fit(),
+            _ => bytes = bytes.into_boxed_slice().into_vec(),
+        }
+        if bytes.as_ptr() as usize == start {
+            released.note(label, start + kept, size - kept);
+        } else {
+            released.note(label, start, size);
+        }
+        // What is kept stays live, maybe in an old place: it must not be taken
+        // for what was released.
+        std::hint::black_box(&mut bytes).fill(0);
+        std::mem::forget(bytes);
+    }
+}
+
+pub(super) fn by_a_few_bytes(key: u64, released: &mut Released) {
+    shrink(key, (1_000, 970), "1000-970", released);
+    // Without wiping, the trailer and glibc's own writes cover those 30 bytes.
+    shrink(key, (1_000, 900), "tail", released);
+}
+
+pub(super) fn from_64_kib_to_1000(key: u64, released: &mut Released) {
+    shrink(key, (64 << 10, 1_000), "tail", released);
+}
+
+/// Of blocks that scrubjay maps, kept in their mapping and moved out of it.
+pub(super) fn of_mapped_blocks(key: u64, released: &mut Released) {
+    static SECRET: Tag = Tag::new("shrunk secret").secret();
+    for is_secret in [false, true] {
+        let _scope = is_secret.then(|| SECRET.enter());
+        shrink(key, (40_000_000, 33_333_333), "tail", released);
+        shrink(key, (40_000_000, 100_000), "moved", released);
+    }
+}

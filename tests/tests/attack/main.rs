@@ -1,0 +1,20 @@
+//! Attacks on processes that use scrubjay, built as this program is built: in
+//! the dev profile, in release, with fat LTO.
+
+use std::process::ExitCode;
+
+use scrubjay::Scrubjay;
+use scrubjay_tests::harness;
+
+mod no_scenario_leaves_a_secret;
+mod without_wiping_every_scenario_leaves_one;
+
+#[global_allocator]
+static ALLOCATOR: Scrubjay = Scrubjay::new();
+
+fn main() -> ExitCode {
+    harness::main(scrubjay_tests::claims![
+        no_scenario_leaves_a_secret,
+        without_wiping_every_scenario_leaves_one,
+    ])
+}
