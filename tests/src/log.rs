@@ -11,8 +11,8 @@ use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, TAGS_PER_GROUP, TagDeclaration, event,
-    process, tag, thread,
+    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Registered, TAGS_PER_GROUP,
+    TagDeclaration, event, process, registry, tag, thread,
 };
 
 use crate::attack::Block;
@@ -52,6 +52,8 @@ pub struct Log {
     pub events: Vec<Record>,
     /// Journal chunks by slot.
     pub journal_chunks: BTreeMap<u32, u64>,
+    /// The live blocks of watched tags.
+    pub registry: Vec<Registered>,
     /// Pages of cells that somebody has.
     pub page_count: usize,
     /// Tags by name.
@@ -75,6 +77,7 @@ impl Log {
             base: BTreeMap::new(),
             events: Vec::new(),
             journal_chunks: BTreeMap::new(),
+            registry: Vec::new(),
             page_count: 0,
             names: BTreeMap::new(),
             sums: BTreeMap::new(),
@@ -143,6 +146,10 @@ impl Log {
                 }
             }
             ChunkKind::Journal => self.take_in_events(header, bytes),
+            ChunkKind::Registry => {
+                let records = self.records(bytes, registry::SIZE);
+                self.registry.extend(records.filter_map(Registered::decode));
+            }
             _ => {}
         }
     }

@@ -68,3 +68,29 @@ pub fn commit(name: &str) -> usize {
     unsafe { dealloc(block, layout(freed_as)) };
     block as usize
 }
+
+/// Allocates one block under the tag.
+fn take() -> *mut u8 {
+    let _scope = TAG.enter();
+    let layout = Layout::from_size_align(SIZE, 1).expect("a layout");
+    // SAFETY: the layout has a size.
+    unsafe { alloc(layout) }
+}
+
+/// Prints a block's address, releases it, and writes to it at byte 17.
+pub fn write_after_free() {
+    let block = take();
+    println!("{block:p}");
+    let layout = Layout::from_size_align(SIZE, 1).expect("a layout");
+    // SAFETY: allocated just now with this layout.
+    unsafe { dealloc(block, layout) };
+    // SAFETY: none; this is what must be found. The heap still has the page.
+    let place = unsafe { block.add(17) };
+    // SAFETY: as above.
+    unsafe { place.write_volatile(0xA5) };
+}
+
+/// Allocates a block of the same size as the misused one, and keeps it.
+pub fn take_one() {
+    std::hint::black_box(take());
+}

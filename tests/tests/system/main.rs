@@ -10,6 +10,7 @@ mod a_dump_under_load_lies_between_two_snapshots;
 mod a_journal_that_ends_leaves_the_ledger_exact;
 mod a_log_that_starts_late_is_exact;
 mod a_thousand_tags_are_told_apart;
+mod a_write_after_free_is_named_and_aborts;
 mod allocation_at_exit_is_counted;
 mod allocation_in_thread_teardown_is_counted;
 mod bad_settings_cost_one_line;
@@ -24,9 +25,11 @@ mod names_of_logs_have_placeholders;
 mod no_release_leaves_a_secret;
 mod panics_leave_scopes_as_they_were;
 mod policy_and_tag_decide_who_is_wiped;
+mod secrets_stand_in_the_registry_while_they_live;
 mod tags_beyond_the_limit_count_as_untagged;
 mod ten_thousand_threads_take_the_place_of_few;
 mod valgrind_counts_the_same;
+mod verified_blocks_go_round_undisturbed;
 mod who_drops_does_not_wait;
 mod without_room_for_a_log_the_program_runs;
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         a_journal_that_ends_leaves_the_ledger_exact,
         a_log_that_starts_late_is_exact,
         a_thousand_tags_are_told_apart,
+        a_write_after_free_is_named_and_aborts,
         allocation_at_exit_is_counted,
         allocation_in_thread_teardown_is_counted,
         bad_settings_cost_one_line,
@@ -53,9 +57,11 @@ fn main() -> ExitCode {
         no_release_leaves_a_secret,
         panics_leave_scopes_as_they_were,
         policy_and_tag_decide_who_is_wiped,
+        secrets_stand_in_the_registry_while_they_live,
         tags_beyond_the_limit_count_as_untagged,
         ten_thousand_threads_take_the_place_of_few,
         valgrind_counts_the_same,
+        verified_blocks_go_round_undisturbed,
         who_drops_does_not_wait,
         without_room_for_a_log_the_program_runs,
     ])
