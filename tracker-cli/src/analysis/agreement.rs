@@ -9,7 +9,9 @@ use scrubjay_log_format::{ChunkKind, TAGS_PER_GROUP, thread};
 use super::file::{Chunks, LogFile, Place};
 use super::findings::{Check, Finding, Findings};
 use super::gap::Gap;
-use super::ledger::{Counters, DROPPED_COUNTS, Ledger, finished_events, records, slot_in_flight};
+use super::ledger::{
+    Counters, DROPPED_COUNTS, Ledger, finished_events, records, slot_in_flight, unaccounted,
+};
 use super::slot_journal::SlotJournal;
 use crate::error::Error;
 use crate::text;
@@ -164,10 +166,7 @@ impl Agreement<'_> {
     /// `freed = wiped + returned + carried + unwiped`, but for one free in
     /// flight.
     fn evidence(&mut self, place: CellPlace, cell: &Counters) {
-        let accounted =
-            [cell::WIPED_BYTES, cell::RETURNED_BYTES, cell::CARRIED_BYTES, cell::UNWIPED_BYTES];
-        let accounted = accounted.iter().fold(0u64, |sum, &word| sum.wrapping_add(cell[word]));
-        let gap = cell[cell::FREED_BYTES].wrapping_sub(accounted) as i64;
+        let gap = unaccounted(cell);
         if gap == 0 {
             return;
         }

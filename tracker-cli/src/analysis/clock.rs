@@ -1,5 +1,7 @@
 //! From ticks to time.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use scrubjay_log_format::{ClockKind, process};
 
 use super::file::LogFile;
@@ -54,6 +56,13 @@ impl Clock {
     pub fn ticks(&self, seconds: f64) -> Option<u64> {
         let ticks = seconds * 1e9 / self.tick_ns?;
         Some(self.start_ticks.saturating_add(ticks as u64))
+    }
+
+    /// This very moment, for the log of a process that runs on this machine.
+    pub fn now(&self) -> Option<u64> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let ns = (since.as_nanos() as u64).saturating_sub(self.start_realtime_ns);
+        self.ticks(ns as f64 / 1e9)
     }
 
     /// How long so many ticks are, in nanoseconds.

@@ -16,12 +16,20 @@ pub enum Check {
     Evidence,
     /// Allocs and frees of one address do not alternate.
     Alternation,
+    /// The registry has other blocks than ledger or journal.
+    Registry,
 }
 
 impl Check {
     /// All of them, in the order in which they are made.
-    pub const ALL: [Self; 5] =
-        [Self::Structure, Self::Continuity, Self::Ledger, Self::Evidence, Self::Alternation];
+    pub const ALL: [Self; 6] = [
+        Self::Structure,
+        Self::Continuity,
+        Self::Ledger,
+        Self::Evidence,
+        Self::Alternation,
+        Self::Registry,
+    ];
 
     /// The check's name.
     pub fn name(self) -> &'static str {
@@ -31,6 +39,7 @@ impl Check {
             Self::Ledger => "journal against ledger",
             Self::Evidence => "wipe evidence",
             Self::Alternation => "alternation per address",
+            Self::Registry => "registry of watched tags",
         }
     }
 }

@@ -6,7 +6,8 @@ use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::thread::{self, ThreadRecord};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, TAG_COUNT_MAX, TAGS_PER_GROUP, TagDeclaration, header, process, tag,
+    ChunkHeader, ChunkKind, Mode, Registered, TAG_COUNT_MAX, TAGS_PER_GROUP, TagDeclaration,
+    header, process, registry, tag,
 };
 
 use super::damage::{Damage, Damages};
@@ -29,6 +30,9 @@ pub struct Tag {
     pub sums: Counters,
     /// What a late log's cells began with, summed likewise.
     pub base: Counters,
+    /// Freed bytes that a slot has not yet counted as wiped, returned, carried
+    /// or unwiped, by slot; none where that adds up.
+    pub gaps: Vec<(u32, i64)>,
     /// The greatest `HIGH - PUBLISHED` of a slot: what no peak holds yet.
     unpublished_high: i64,
 }
@@ -85,6 +89,14 @@ impl Tag {
 pub const DROPPED_COUNTS: [usize; 3] =
     [cell::DROPPED_ALLOCATED_BLOCKS, cell::DROPPED_FREED_BLOCKS, cell::DROPPED_FAILED_COUNT];
 
+/// Freed bytes that are not counted as wiped, returned, carried or unwiped.
+pub fn unaccounted(counters: &Counters) -> i64 {
+    let accounted =
+        [cell::WIPED_BYTES, cell::RETURNED_BYTES, cell::CARRIED_BYTES, cell::UNWIPED_BYTES];
+    let accounted = accounted.iter().fold(0u64, |sum, &word| sum.wrapping_add(counters[word]));
+    counters[cell::FREED_BYTES].wrapping_sub(accounted) as i64
+}
+
 /// `counters[plus] - counters[minus]`, signed: a thread frees what others
 /// allocated.
 pub fn difference(counters: &Counters, plus: usize, minus: usize) -> i64 {
@@ -116,6 +128,9 @@ pub struct Ledger {
     pub threads: BTreeMap<u32, ThreadRecord>,
     /// The frames over time.
     pub frames: Frames,
+    /// The registry: live blocks of watched tags, each with its record's place
+    /// in the file.
+    pub registry: Vec<(u64, Registered)>,
     /// What the file is made of, by the kinds' numbers.
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
@@ -214,6 +229,9 @@ impl Ledger {
                 }
                 ChunkKind::Frames => self.frames.moment(index, record),
                 ChunkKind::FrameRows => self.frames.row(index, record, &file.header),
+                ChunkKind::Registry => {
+                    self.registry.extend(Registered::decode(record).map(|block| (offset, block)));
+                }
                 _ => {}
             }
         }
@@ -242,6 +260,9 @@ impl Ledger {
             }
             let Some(tag) = self.tag_mut(index) else { continue };
             add(&mut tag.sums, &cell);
+            if unaccounted(&cell) != 0 {
+                tag.gaps.push((owner.slot, unaccounted(&cell)));
+            }
             // What orphans do is published at once.
             if owner.slot != 0 {
                 let high = difference(&cell, cell::HIGH, cell::PUBLISHED);
@@ -354,6 +375,23 @@ impl Ledger {
         slots.filter(|slot| slot.words[thread::LAGGARD] != 0).count() as u64
     }
 
+    /// How many threads may have been within an event when the process died:
+    /// in a journal those that say so; without one, all that had not ended.
+    pub fn in_flight_max(&self, file: &LogFile) -> u64 {
+        self.threads.keys().map(|&slot| self.slot_in_flight_max(file, slot)).sum()
+    }
+
+    /// The same of one slot.
+    pub fn slot_in_flight_max(&self, file: &LogFile, slot: u32) -> u64 {
+        let Some(thread) = self.threads.get(&slot) else { return 0 };
+        match (file.header.mode, slot) {
+            (Mode::Journal, _) => slot_in_flight(slot, thread),
+            // Whoever has no slot of their own counts there.
+            (Mode::Count, 0) => file.process[process::THREAD_LIVE_MAX].max(1),
+            (Mode::Count, _) => (thread.words[thread::STATE] != thread::STATE_ENDED).into(),
+        }
+    }
+
     /// Whether blocks may be freed that the journal never saw allocated.
     pub fn has_older_blocks(&self, file: &LogFile) -> bool {
         file.header.has(header::FLAG_LATE) || file.header.has(header::FLAG_FORKED)
@@ -389,6 +427,7 @@ fn record_size(kind: ChunkKind) -> Option<usize> {
         ChunkKind::Cells | ChunkKind::BaseCells => cell::PAGE_SIZE,
         ChunkKind::Frames => scrubjay_log_format::frame::MOMENT_SIZE,
         ChunkKind::FrameRows => scrubjay_log_format::frame::ROW_SIZE,
+        ChunkKind::Registry => registry::SIZE,
         _ => return None,
     })
 }

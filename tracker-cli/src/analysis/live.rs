@@ -175,6 +175,11 @@ impl LiveBlocks {
         }
     }
 
+    /// The live block at an address.
+    pub fn get(&self, address: u64) -> Option<Block> {
+        self.blocks.get(&address).copied()
+    }
+
     /// The live blocks by address, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Block)> {
         self.blocks.iter().map(|(&address, &block)| (address, block))

@@ -22,6 +22,9 @@ pub mod structure;
 
 pub mod gap;
 
+pub mod registry;
+pub mod wipes;
+
 pub mod agreement;
 
 pub mod verify;

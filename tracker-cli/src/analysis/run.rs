@@ -40,6 +40,11 @@ impl End {
         }
     }
 
+    /// Whether the process counted on while its log was read or written.
+    pub fn is_moving(self) -> bool {
+        matches!(self, Self::Running | Self::Dumped)
+    }
+
     /// The same as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {

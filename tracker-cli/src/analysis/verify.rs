@@ -13,6 +13,7 @@ use super::findings::{Check, Finding, Findings};
 use super::journal::{self, At, Visitor};
 use super::ledger::Ledger;
 use super::live::LiveBlocks;
+use super::registry;
 use super::run::End;
 use super::slot_journal::SlotJournal;
 use super::structure;
@@ -44,7 +45,6 @@ pub fn verify(
 ) -> Result<Verdict, Error> {
     let mut verdict = Verdict::default();
     let end = End::of(file);
-    let is_moving = matches!(end, End::Running | End::Dumped);
     let mut damages = ledger.damages.clone();
     structure::check(file, &progress("looking at what is unused"), &mut verdict.findings)?;
 
@@ -76,14 +76,14 @@ pub fn verify(
     verdict.findings.count += damages.count() - damages.kept().len() as u64;
     verdict.events = replay.events;
     verdict.findings.append(replay.findings);
-    if is_moving {
+    if end.is_moving() {
         let why = if end == End::Running {
             "the process still runs and counts on"
         } else {
             "the process counted on while it was dumped"
         };
         verdict.skipped.retain(|(check, _)| *check == Check::Alternation);
-        for check in [Check::Continuity, Check::Ledger, Check::Evidence] {
+        for check in [Check::Continuity, Check::Ledger, Check::Evidence, Check::Registry] {
             verdict.skipped.push((check, why));
         }
     } else {
@@ -95,6 +95,14 @@ pub fn verify(
             findings: &mut verdict.findings,
         };
         verdict.mended = agreement.check()?;
+        if ledger.registry.is_empty() && !ledger.known().any(|(_, tag)| registry::is_watched(tag)) {
+            verdict.skipped.push((Check::Registry, "this log watches no tag"));
+        } else {
+            registry::check(file, ledger, &mut verdict.findings)?;
+            if has_journal && !has_gaps && damages.is_empty() {
+                registry::check_blocks(file, ledger, &replay.live, &mut verdict.findings);
+            }
+        }
     }
     if has_journal {
         check_alternation(ledger, &replay.live, has_gaps || !damages.is_empty(), &mut verdict);

@@ -9,6 +9,8 @@ mod rows;
 mod summary;
 mod tags;
 mod timeline;
+mod tree;
+mod wipes;
 
 use std::path::PathBuf;
 
@@ -21,8 +23,8 @@ use crate::session::{Session, Shared};
 /// of the scrubjay allocator.
 ///
 /// Exit codes: 0 fine, also for a log that a kill cut short; 1 findings: part
-/// of the log cannot be read, or does not add up; 2 usage; 3 a file cannot be
-/// read or written.
+/// of the log cannot be read, or does not add up, or (wipes) a secret tag
+/// released a byte unwiped; 2 usage; 3 a file cannot be read or written.
 #[derive(Debug, Parser)]
 #[command(name = "scrubjay", version, about, max_term_width = 80)]
 pub struct Cli {
@@ -47,6 +49,18 @@ pub enum Command {
     Timeline(timeline::Arguments),
     /// What was live at the end, or at a moment, by tag or block by block
     Leaks(leaks::Arguments),
+    /// Where every allocated byte went: live, wiped, or released unwiped and why
+    ///
+    /// For every tag and in total: allocated (+ inherited by a fork) = live +
+    /// wiped + returned + carried + unwiped (+ in flight, where the process was
+    /// killed). And what lives of secret tags, and of those with a greatest
+    /// age: how old the oldest block is.
+    ///
+    /// Exit code 1 if a secret tag released a byte unwiped, for whatever
+    /// reason; if bytes were released unwiped and no rule explains it; if a
+    /// tag's bytes do not add up; if the registry of live blocks lacks some;
+    /// with --strict-age also for a block that is older than its tag allows.
+    Wipes(wipes::Arguments),
     /// The log file itself: what is in it, whether it is sound
     #[command(subcommand)]
     Log(log::Command),
@@ -72,6 +86,7 @@ impl Command {
             Self::Peak(arguments) => peak::run(arguments, session),
             Self::Timeline(arguments) => timeline::run(arguments, session),
             Self::Leaks(arguments) => leaks::run(arguments, session),
+            Self::Wipes(arguments) => wipes::run(arguments, session),
             Self::Log(command) => command.run(session),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use scrubjay_log_format::{TagClass, cell, tag};
+use scrubjay_log_format::{TagClass, WipeRequest, cell, tag};
 use serde::Serialize;
 
 use super::question::{Asked, BlockArguments};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
 use crate::analysis::frames::Frame;
-use crate::analysis::ledger::{Ledger, Tag};
+use crate::analysis::ledger::{Ledger, Tag, unaccounted};
 use crate::analysis::live::Block;
 use crate::analysis::peak::{self, Levels};
 use crate::error::Error;
@@ -45,9 +45,6 @@ impl Totals {
     /// The counters of a tag.
     pub fn new(tag: &Tag) -> Self {
         let sums = &tag.sums;
-        let accounted =
-            [cell::WIPED_BYTES, cell::RETURNED_BYTES, cell::CARRIED_BYTES, cell::UNWIPED_BYTES];
-        let accounted = accounted.iter().fold(0u64, |sum, &word| sum.wrapping_add(sums[word]));
         Self {
             live_bytes: tag.live_bytes(),
             live_blocks: tag.live_blocks(),
@@ -66,7 +63,7 @@ impl Totals {
             returned_bytes: sums[cell::RETURNED_BYTES],
             carried_bytes: sums[cell::CARRIED_BYTES],
             unwiped_bytes: sums[cell::UNWIPED_BYTES],
-            in_flight_bytes: sums[cell::FREED_BYTES].wrapping_sub(accounted) as i64,
+            in_flight_bytes: unaccounted(sums),
             dropped_events: tag.dropped_events(),
         }
     }
@@ -117,6 +114,15 @@ pub fn class_name(class: TagClass) -> &'static str {
     match class {
         TagClass::Public => "public",
         TagClass::Secret => "secret",
+    }
+}
+
+/// What a tag asked for.
+pub fn request_name(request: WipeRequest) -> &'static str {
+    match request {
+        WipeRequest::None => "none",
+        WipeRequest::Wipe => "wipe",
+        WipeRequest::Spare => "spare",
     }
 }
 

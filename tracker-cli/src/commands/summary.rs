@@ -1,5 +1,5 @@
-//! `scrubjay summary`: what ran, how it ended, where its memory went, what
-//! was wiped, and what is missing.
+//! `scrubjay summary`: what ran, how it ended, where its memory went, and what
+//! is missing.
 
 use std::io::Write;
 
@@ -165,7 +165,6 @@ impl Summary {
         self.write_totals(out)?;
         self.write_peak(out, is_narrow)?;
         self.write_tags(out, is_narrow)?;
-        self.write_wipes(out)?;
         let losses = self.losses.sentences(self.run.events_in_flight);
         writeln!(out, "\n{}", text::heading("Losses"))?;
         if losses.is_empty() {
@@ -220,6 +219,9 @@ impl Summary {
         let blocks = |count| format!("  in {}", text::plural(count, "block"));
         line("allocated", text::size(totals.allocated_bytes), blocks(totals.allocated_blocks))?;
         line("freed", text::size(totals.freed_bytes), blocks(totals.freed_blocks))?;
+        let unwiped = text::size(totals.unwiped_bytes);
+        let rest = format!("  {unwiped} released unwiped; each byte: scrubjay wipes");
+        line("wiped", text::size(totals.wiped_bytes), rest)?;
         if totals.inherited_bytes > 0 {
             line("inherited", text::size(totals.inherited_bytes), blocks(totals.inherited_blocks))?;
         }
@@ -279,51 +281,5 @@ impl Summary {
             writeln!(out, "  and {} more: scrubjay tags", self.tags.len() - TAGS_SHOWN)?;
         }
         Ok(())
-    }
-
-    /// Where every allocated byte went.
-    fn write_wipes(&self, out: &mut Output) -> Result<(), Error> {
-        let totals = &self.totals;
-        writeln!(out, "\n{}", text::heading("Wipe evidence, in bytes"))?;
-        let born = totals.allocated_bytes.wrapping_add(totals.inherited_bytes);
-        let parts = [
-            ("  live", totals.live_bytes, ""),
-            ("+ wiped", totals.wiped_bytes as i64, "overwritten before release"),
-            ("+ returned", totals.returned_bytes as i64, "whole pages, blanked by the kernel"),
-            ("+ carried", totals.carried_bytes as i64, "stayed in use through a realloc"),
-            ("+ unwiped", totals.unwiped_bytes as i64, "as policy or tag said"),
-            ("+ in flight", totals.in_flight_bytes, "freed, not yet wiped at the last moment"),
-        ];
-        let mut sum = 0i64;
-        for (name, bytes, what) in parts {
-            sum = sum.wrapping_add(bytes);
-            let line = format!("  {name:<12} {:>19}  {what}", text::signed_count(bytes));
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        let equal = if sum as u64 == born { "" } else { "  does not add up" };
-        writeln!(out, "  = {:<10} {:>19}{equal}", "allocated", text::count(born))?;
-        let left: Vec<&TagRow> =
-            self.tags.iter().filter(|row| row.class == "secret" && !row.is_clean()).collect();
-        let secrets = self.tags.iter().filter(|row| row.class == "secret").count();
-        if secrets > 0 && left.is_empty() {
-            writeln!(out, "  Nothing of a secret tag is live or was released unwiped.")?;
-        }
-        for row in left {
-            writeln!(
-                out,
-                "  secret {}: {} live, {} released unwiped",
-                row.tag,
-                text::signed_size(row.totals.live_bytes),
-                text::size(row.totals.unwiped_bytes)
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl TagRow {
-    fn is_clean(&self) -> bool {
-        let totals = &self.totals;
-        totals.live_bytes == 0 && totals.unwiped_bytes == 0 && totals.in_flight_bytes == 0
     }
 }

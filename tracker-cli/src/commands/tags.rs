@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Log;
 use super::rows::{TagRow, tag_rows};
+use super::tree;
 use crate::analysis::ledger::Ledger;
 use crate::error::Error;
 use crate::session::Session;
@@ -50,15 +51,9 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
         let titles = ["tag", "live", "with below", "peak", "at", "allocated", "wiped"];
         let mut table = text::Table::new(&titles, session.is_narrow());
         for level in &answer.levels {
-            let depth = level.name.matches('/').count();
-            let last = level.name.rsplit('/').next().unwrap_or(&level.name);
             let own = |text: String| if level.is_tag { text } else { "".into() };
             table.row([
-                format!(
-                    "{}{}",
-                    "  ".repeat(depth),
-                    if level.is_tag || depth > 0 { last } else { &level.name }
-                ),
+                tree::label(&level.name),
                 own(text::signed_size(level.self_live_bytes)),
                 text::signed_size(level.live_bytes),
                 own(level.self_peak_bytes.map_or_else(String::new, text::size)),
@@ -82,9 +77,7 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
 fn levels(rows: &[TagRow]) -> Vec<Level> {
     let mut levels: BTreeMap<&str, Level> = BTreeMap::new();
     for row in rows {
-        let ends = row.tag.match_indices('/').map(|(end, _)| end).chain([row.tag.len()]);
-        for end in ends {
-            let name = &row.tag[..end];
+        for name in tree::levels(&row.tag) {
             let level = levels.entry(name).or_default();
             level.name = name.into();
             level.live_bytes += row.totals.live_bytes;
@@ -94,7 +87,7 @@ fn levels(rows: &[TagRow]) -> Vec<Level> {
                 level.allocated_blocks.wrapping_add(row.totals.allocated_blocks);
             level.wiped_bytes = level.wiped_bytes.wrapping_add(row.totals.wiped_bytes);
             level.unwiped_bytes = level.unwiped_bytes.wrapping_add(row.totals.unwiped_bytes);
-            if end == row.tag.len() {
+            if name == row.tag {
                 level.is_tag = true;
                 level.self_live_bytes = row.totals.live_bytes;
                 level.self_peak_bytes = Some(row.peak_bytes);
@@ -102,17 +95,6 @@ fn levels(rows: &[TagRow]) -> Vec<Level> {
             }
         }
     }
-    // The key of a level is that of its parent with its own behind it.
-    let key = |level: &Level| -> Vec<(u64, String)> {
-        let ends = level.name.match_indices('/').map(|(end, _)| end).chain([level.name.len()]);
-        ends.map(|end| {
-            let name = &level.name[..end];
-            let allocated = levels.get(name).map_or(0, |level| level.allocated_bytes);
-            (u64::MAX - allocated, name.to_owned())
-        })
-        .collect()
-    };
-    let mut sorted: Vec<Level> = levels.values().cloned().collect();
-    sorted.sort_by_cached_key(key);
-    sorted
+    let weights = rows.iter().map(|row| (&row.tag[..], row.totals.allocated_bytes));
+    tree::order(weights).into_iter().filter_map(|name| levels.remove(name)).collect()
 }

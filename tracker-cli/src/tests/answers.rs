@@ -90,8 +90,10 @@ fn the_summary_adds_up() {
     assert_eq!(answer["run"]["program"], "jay-test");
     assert_eq!(answer["run"]["events"], 5);
     let said = ask_about(&log().bytes(), "summary");
-    assert!(said.out.contains("Nothing of a secret tag is live"), "{}", said.out);
-    for question in ["summary", "tags", "peak --blocks", "timeline", "leaks --blocks", "log info"] {
+    let pointer = "550 B  0 B released unwiped; each byte: scrubjay wipes";
+    assert!(said.out.contains(pointer), "{}", said.out);
+    let questions = ["summary", "tags", "peak --blocks", "timeline", "leaks --blocks", "wipes"];
+    for question in questions.into_iter().chain(["log info"]) {
         let said = ask_about(&log().bytes(), question);
         let widest = said.out.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 80, "{question} is {widest} columns wide:\n{}", said.out);

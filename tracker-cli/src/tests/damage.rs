@@ -6,13 +6,14 @@ use scrubjay_log_format::{ChunkKind, chunk, process, tag};
 use super::log::{CHUNK_SIZE, Log, chunks_of};
 use super::{Place, Said, ask_about};
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 10] = [
     "summary",
     "tags",
     "peak --blocks",
     "timeline",
     "leaks --blocks",
     "leaks --at 0.00001",
+    "wipes",
     "log info",
     "log verify",
     "log dump --json",
@@ -74,7 +75,7 @@ fn is_static(bytes: &[u8], at: usize) -> bool {
     }
     let is_ledger = [ChunkKind::TagTotals, ChunkKind::Threads, ChunkKind::Cells]
         .into_iter()
-        .chain([ChunkKind::Frames, ChunkKind::FrameRows])
+        .chain([ChunkKind::Frames, ChunkKind::FrameRows, ChunkKind::Registry])
         .any(|kind| found(kind).is_some());
     if is_ledger {
         return in_chunk < chunk::HEADER_SIZE;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, TAGS_PER_GROUP,
-    TagClass, TagDeclaration, WipePolicy, WipeRequest, chunk, event, frame, process, tag, thread,
+    ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, Registered,
+    TAGS_PER_GROUP, TagClass, TagDeclaration, WipePolicy, WipeRequest, chunk, event, frame,
+    process, registry, tag, thread,
 };
 
 pub const CHUNK_SIZE: usize = 4096;
@@ -17,9 +18,10 @@ const FRAME_CAPACITY: u32 = 4;
 /// Events, and what stands around them.
 #[derive(Clone)]
 pub struct Log {
-    pub tags: Vec<(&'static str, TagClass)>,
+    pub tags: Vec<TagDeclaration<&'static str>>,
     pub events: Vec<(u32, Event)>,
     pub mode: Mode,
+    pub wipe: WipePolicy,
     pub flags: u32,
     pub state: u64,
     /// Moments and live bytes of each tag.
@@ -30,12 +32,13 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             tags: vec![
-                ("untagged", TagClass::Public),
-                ("model/weights", TagClass::Public),
-                ("prompt", TagClass::Secret),
+                declared("untagged", TagClass::Public),
+                declared("model/weights", TagClass::Public),
+                declared("prompt", TagClass::Secret),
             ],
             events: Vec::new(),
             mode: Mode::Journal,
+            wipe: WipePolicy::All,
             flags: 0,
             state: process::STATE_EXITED,
             frames: Vec::new(),
@@ -108,7 +111,7 @@ impl Log {
             chunk_size: CHUNK_SIZE as u32,
             flags: self.flags,
             mode: self.mode,
-            wipe: WipePolicy::All,
+            wipe: self.wipe,
             process_id: 4242,
             parent_id: 1,
             start_ticks: START,
@@ -146,19 +149,9 @@ impl Log {
 
     fn ledger(&self, chunks: &mut Vec<Vec<u8>>) {
         let mut tags = new_chunk(chunks.len(), ChunkKind::Tags, 0);
-        for (index, (name, class)) in self.tags.iter().enumerate() {
-            let at = chunk::HEADER_SIZE + index * tag::DECLARATION_SIZE;
-            let record = TagDeclaration {
-                index: index as u32,
-                name,
-                class: *class,
-                wipe: true,
-                request: WipeRequest::None,
-                is_vault: false,
-                is_watched: false,
-                greatest_age_ms: 0,
-            }
-            .encode();
+        for (index, declared) in (0..).zip(&self.tags) {
+            let at = chunk::HEADER_SIZE + index as usize * tag::DECLARATION_SIZE;
+            let record = TagDeclaration { index, ..declared.clone() }.encode();
             tags[at..at + record.len()].copy_from_slice(&record);
         }
         chunks.push(tags);
@@ -195,6 +188,37 @@ impl Log {
         }
         chunks.push(moments);
         chunks.push(rows);
+        self.registry(chunks);
+    }
+
+    /// The live blocks of watched tags, each at an index of its own.
+    fn registry(&self, chunks: &mut Vec<Vec<u8>>) {
+        let is_watched = |site: u32| self.tags[site as usize].is_watched;
+        let mut live: BTreeMap<u64, Registered> = BTreeMap::new();
+        let mut carried = 0;
+        for (_, event) in self.events.iter().filter(|(_, event)| is_watched(event.site)) {
+            let Event { kind, address, size, site, ticks } = *event;
+            if kind.frees() {
+                carried = live.remove(&address).map_or(ticks, |block| block.born_ticks);
+            } else if kind.allocates() {
+                let is_new = kind != EventKind::ReallocAlloc;
+                let born_ticks = if is_new { ticks } else { carried };
+                live.insert(address, Registered { address, site, size, born_ticks });
+            }
+        }
+        if !self.tags.iter().any(|tag| tag.is_watched) {
+            return;
+        }
+        let count = (CHUNK_SIZE - chunk::HEADER_SIZE) / registry::SIZE;
+        let blocks: Vec<Registered> = live.into_values().collect();
+        for piece in 0..blocks.len().div_ceil(count).max(1) {
+            let mut chunk = new_chunk(chunks.len(), ChunkKind::Registry, (piece * count) as u32);
+            for (at, block) in blocks.iter().skip(piece * count).take(count).enumerate() {
+                let words = [block.address, block.site.into(), block.size, block.born_ticks];
+                put_words(&mut chunk, chunk::HEADER_SIZE + at * registry::SIZE, &words);
+            }
+            chunks.push(chunk);
+        }
     }
 
     fn counters(&self, slot: u32) -> BTreeMap<u32, [u64; cell::WORD_COUNT]> {
@@ -207,7 +231,9 @@ impl Log {
             } else if event.kind.frees() {
                 cell[cell::FREED_BYTES] += event.size;
                 cell[cell::FREED_BLOCKS] += 1;
-                cell[cell::WIPED_BYTES] += event.size;
+                let is_wiped = self.tags[event.site as usize].wipe;
+                let word = if is_wiped { cell::WIPED_BYTES } else { cell::UNWIPED_BYTES };
+                cell[word] += event.size;
             } else {
                 cell[cell::FAILED_COUNT] += 1;
                 cell[cell::FAILED_BYTES] += event.size;
@@ -252,6 +278,21 @@ impl Log {
             bytes[..chunk::HEADER_SIZE].copy_from_slice(&header.encode());
             chunks.push(bytes);
         }
+    }
+}
+
+/// A tag as the allocator declares it under the policy "all": secret ones are
+/// watched.
+pub fn declared(name: &'static str, class: TagClass) -> TagDeclaration<&'static str> {
+    TagDeclaration {
+        index: 0,
+        name,
+        class,
+        wipe: true,
+        request: WipeRequest::None,
+        is_vault: false,
+        is_watched: class == TagClass::Secret,
+        greatest_age_ms: 0,
     }
 }
 
@@ -317,6 +358,18 @@ pub fn counter_offset(bytes: &[u8], page: usize, tag: u32, word: usize) -> usize
     assert!(tag < TAGS_PER_GROUP);
     let (start, _) = chunks_of(bytes, ChunkKind::Cells)[page];
     start + chunk::HEADER_SIZE + cell::PAGE_HEADER_SIZE + tag as usize * cell::SIZE + word * 8
+}
+
+/// Where a word of the n-th record of the registry stands.
+pub fn registered_offset(bytes: &[u8], index: usize, word: usize) -> usize {
+    let (start, _) = chunks_of(bytes, ChunkKind::Registry)[0];
+    start + chunk::HEADER_SIZE + index * registry::SIZE + word * 8
+}
+
+/// Where a word of a tag's totals stands.
+pub fn totals_offset(bytes: &[u8], tag: u32, word: usize) -> usize {
+    let (start, _) = chunks_of(bytes, ChunkKind::TagTotals)[0];
+    start + chunk::HEADER_SIZE + tag as usize * tag::TOTALS_SIZE + word * 8
 }
 
 /// Adds to a word of a log.

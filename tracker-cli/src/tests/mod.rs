@@ -5,6 +5,7 @@ mod damage;
 mod log;
 mod order;
 mod soundness;
+mod wipes;
 
 use std::cell::RefCell;
 use std::io::{self, Write};

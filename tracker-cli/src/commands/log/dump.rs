@@ -7,8 +7,8 @@ use clap::Args;
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Event, EventKind, TAGS_PER_GROUP, TagDeclaration, chunk, event, frame,
-    process, tag, thread,
+    ChunkHeader, ChunkKind, Event, EventKind, Registered, TAGS_PER_GROUP, TagDeclaration, chunk,
+    event, frame, process, tag, thread,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::analysis::damage::{Damage, Damages};
 use crate::analysis::file::{Chunks, LogFile, Place};
 use crate::analysis::ledger::{Ledger, ledger_kind, records};
 use crate::analysis::run::{mode_name, wipe_name};
-use crate::commands::rows::class_name;
+use crate::commands::rows::{class_name, request_name};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -185,6 +185,16 @@ impl Dump<'_, '_> {
                     ];
                     self.line(offset, "frame", &fields)?;
                 }
+                ChunkKind::Registry => {
+                    let Some(block) = Registered::decode(record) else { continue };
+                    let fields = [
+                        ("address", json!(format!("{:#x}", block.address))),
+                        ("size", json!(block.size)),
+                        ("tag", json!(self.ledger.name(block.site))),
+                        ("born_ns", json!(self.clock.ns(block.born_ticks))),
+                    ];
+                    self.line(offset, "registered", &fields)?;
+                }
                 _ => {
                     let row = frame::decode_row(record).unwrap_or_default();
                     let slots = u64::from(self.file.header.frame_capacity)
@@ -210,6 +220,9 @@ impl Dump<'_, '_> {
                     ("name", json!(declared.name)),
                     ("class", json!(class_name(declared.class))),
                     ("wipe", json!(declared.wipe)),
+                    ("request", json!(request_name(declared.request))),
+                    ("is_vault", json!(declared.is_vault)),
+                    ("is_watched", json!(declared.is_watched)),
                     ("greatest_age_ms", json!(declared.greatest_age_ms)),
                 ];
                 self.line(offset, "tag", &fields)
