@@ -29,6 +29,25 @@ pub(crate) fn report_written(block: *const u8, size: usize, site: u32, offset: u
     judge(of(line.text(" of "), block, size, site));
 }
 
+/// Reports a release of a block in guarded memory where there is none. Returns
+/// only where damage is counted.
+#[cold]
+#[inline(never)]
+pub(crate) fn report_missing(block: *const u8, size: usize) {
+    let line = Line::new().text("double free, or a pointer to no block: vault block at ");
+    judge(line.address(block as usize).text(", ").number(size as u64).text(" bytes"));
+}
+
+/// Reports a release with a layout that is not the block's, whose size is
+/// known. Returns only where damage is counted; the block must then be left
+/// alone.
+#[cold]
+#[inline(never)]
+pub(crate) fn report_layout(block: *const u8, size: usize, true_size: usize, site: u32) {
+    let line = Line::new().text("freed with the wrong layout (").number(size as u64);
+    judge(of(line.text(" bytes): "), block, true_size, site));
+}
+
 /// Says what was found, and does what policy wants.
 fn judge(line: Line) {
     line.say();

@@ -96,6 +96,7 @@ mod touched;
 mod trailer;
 #[expect(unsafe_code, reason = "maps and protects the pages of guarded blocks")]
 mod vault;
+mod vault_tag;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
 
@@ -112,3 +113,4 @@ pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use scope::Scope;
 pub use tag::Tag;
+pub use vault_tag::Frozen;

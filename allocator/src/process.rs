@@ -294,6 +294,7 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     for index in 0..tag::count() {
         if let (Some(old), Some(new)) = (before.totals(index), store.totals(index)) {
             for word in [
+                tag_format::VAULT_STATE,
                 tag_format::PEAK,
                 tag_format::PEAK_TICKS,
                 tag_format::INHERITED_BYTES,

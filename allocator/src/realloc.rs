@@ -6,6 +6,7 @@ use core::ptr;
 
 use crate::config::Config;
 use crate::control::{self, JOURNAL};
+use crate::damage;
 use crate::inner::Inner;
 use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN};
 use crate::recorder::{self, Released};
@@ -47,19 +48,32 @@ unsafe fn resize_guarded<I: Inner>(
     new_size: usize,
 ) -> *mut u8 {
     match vault::find(block) {
-        Found::Gone => ptr::null_mut(),
+        Found::Gone { site } => {
+            recorder::enter(config, |entry| entry.refused(block as usize, new_size, site));
+            ptr::null_mut()
+        }
+        Found::Nothing => {
+            damage::report_missing(block, layout.size());
+            ptr::null_mut()
+        }
         // SAFETY: the caller's promises are passed on.
         Found::Foreign => unsafe { resize(inner, config, block, layout, new_size) },
-        Found::Here => {
+        Found::Here { size, site } if size != layout.size() => {
+            damage::report_layout(block, layout.size(), size, site);
+            ptr::null_mut()
+        }
+        Found::Here { site, .. } => {
             // SAFETY: the block is live, and its owner wants it elsewhere.
-            if !unsafe { vault::open(block) } {
+            let Some(was_frozen) = (unsafe { vault::open(block) }) else {
                 return ptr::null_mut();
-            }
-            // SAFETY: a block is followed by its trailer.
-            let valid = unsafe { trailer::read(block, layout.size()) };
-            let guarded = Guarded { heap: inner, site: valid.map_or(0, Valid::site) };
+            };
+            let guarded = Guarded { heap: inner, site };
             // SAFETY: the caller's promises are passed on.
-            unsafe { resize(&guarded, config, block, layout, new_size) }
+            let moved = unsafe { resize(&guarded, config, block, layout, new_size) };
+            if moved.is_null() && was_frozen {
+                vault::close(block);
+            }
+            moved
         }
     }
 }

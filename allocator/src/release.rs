@@ -52,12 +52,16 @@ unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, la
 #[inline(never)]
 unsafe fn release_guarded<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
     match vault::find(block) {
-        Found::Gone => {}
+        Found::Gone { .. } => {}
+        Found::Nothing => damage::report_missing(block, layout.size()),
         // SAFETY: the caller's promises are passed on.
         Found::Foreign => unsafe { release(inner, config, block, layout) },
-        Found::Here => {
+        Found::Here { size, site } if size != layout.size() => {
+            damage::report_layout(block, layout.size(), size, site);
+        }
+        Found::Here { .. } => {
             // SAFETY: the caller gives the block up.
-            if unsafe { vault::open(block) } {
+            if unsafe { vault::open(block) }.is_some() {
                 let guarded = Guarded { heap: inner, site: 0 };
                 // SAFETY: as above.
                 unsafe { release(&guarded, config, block, layout) };
@@ -163,6 +167,8 @@ pub(crate) unsafe fn hand_back<I: Inner>(inner: &I, block: *mut u8, layout: Layo
     let due = match control::mode() & VERIFY {
         0 => Some(held),
         _ if inner.is_mapped(block, layout) || !tag::policy(site).is_wiped() => Some(held),
+        // Whoever writes a vault's block after its release gets a fault.
+        _ if vault::contains(block) => Some(held),
         _ => quarantine::put(held),
     };
     if let Some(due) = due {

@@ -8,6 +8,7 @@ use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, process};
 use crate::config::Wipe;
 use crate::control::control;
 use crate::limits::{GROUPS_MAX, TAG_NAME_SIZE_MAX, TAGS_MAX, TAGS_PER_GROUP};
+use crate::line::Line;
 use crate::protection::Vault;
 use crate::published::Published;
 use crate::store::{self, Store};
@@ -116,9 +117,28 @@ impl Tag {
         self
     }
 
-    /// Its blocks stand in guarded memory, each on pages of its own; so this is
-    /// for few and large ones. The tag is secret, and wiped whatever the
-    /// settings say.
+    /// Its blocks stand in guarded memory; what that is, and what happens where
+    /// it cannot be had, see [`Vault`]. The tag is secret, too, and wiped
+    /// whatever the settings say. Each block has pages of its own, and one of
+    /// addresses to spare; made and released it costs some 60 µs.
+    ///
+    /// ```
+    /// use scrubjay::{Tag, Vault};
+    ///
+    /// static KEY: Tag = Tag::new("key").vault(Vault::new().or_plain_locked().or_unlocked());
+    /// # fn main() -> Result<(), scrubjay::VaultError> {
+    /// let status = KEY.prepare_vault()?;
+    /// if !status.is_secret_memory() {
+    ///     eprintln!("root can read the keys of this process");
+    /// }
+    /// let key = {
+    ///     let _scope = KEY.enter();
+    ///     vec![0_u8; 32]
+    /// };
+    /// # drop(key);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault);
         self.secret()
@@ -155,6 +175,13 @@ impl Tag {
         let _guard = control().tags.wait();
         let known = (1..count()).find(|&index| get(index).is_some_and(|tag| tag.name == self.name));
         let index = known.unwrap_or_else(count);
+        let lacks_vault =
+            known.map_or(index as usize >= TAGS_MAX, |known| vault(known) != self.vault);
+        if lacks_vault && self.vault.is_some() {
+            // A vault that is none must not be one in silence.
+            let line = Line::new().text("vault tag ").text(self.name).text(" is not the vault it ");
+            line.text("asks to be: another tag has its name, or there are too many").say();
+        }
         if index as usize >= TAGS_MAX {
             self.index.store(OVERFLOWN, Ordering::Release);
             store.process()[process::TAG_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
@@ -270,10 +297,11 @@ mod tests {
         let secret = Tag::new("a").secret();
         let spared = Tag::new("a").wipe(false);
         let wiped = Tag::new("a").wipe(true);
-        let tags = [&public, &secret, &spared, &wiped];
+        let vault = Tag::new("a").wipe(false).vault(Vault::new());
+        let tags = [&public, &secret, &spared, &wiped, &vault];
         let under = |setting| tags.map(|tag| tag.policy(setting).is_wiped());
-        assert_eq!(under(Wipe::All), [true, true, false, true]);
-        assert_eq!(under(Wipe::Tagged), [false, true, false, true]);
-        assert_eq!(under(Wipe::Off), [false; 4]);
+        assert_eq!(under(Wipe::All), [true, true, false, true, true]);
+        assert_eq!(under(Wipe::Tagged), [false, true, false, true, true]);
+        assert_eq!(under(Wipe::Off), [false, false, false, false, true]);
     }
 }

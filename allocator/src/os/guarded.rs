@@ -12,8 +12,6 @@ use super::process::errno;
 /// What may be done with pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing: a touch is a fault.
-    None,
     /// Reading; a write is a fault.
     Read,
     /// All.
@@ -23,7 +21,6 @@ pub(crate) enum Access {
 impl Access {
     fn bits(self) -> i32 {
         match self {
-            Self::None => libc::PROT_NONE,
             Self::Read => libc::PROT_READ,
             Self::Write => libc::PROT_READ | libc::PROT_WRITE,
         }
@@ -41,15 +38,14 @@ pub(crate) enum NoSecret {
     Refused(i32),
 }
 
-/// Lays secret memory over reserved address space: pages that are in no other
-/// map, the kernel's own included. Nobody may touch them before [`protect`].
+/// Maps secret memory: pages that are in no other map, the kernel's own
+/// included. Nobody may touch them before [`protect`].
 ///
 /// A descriptor for each mapping, closed at once: pages of secret memory go
 /// back only with the last reference to their file, since it knows no holes.
-///
-/// # Safety
-/// The range lies in reserved space and nothing refers to it.
-pub(crate) unsafe fn map_secret(address: *mut u8, size: usize) -> Result<(), NoSecret> {
+/// Not laid over reserved addresses: where the limit forbids the mapping, the
+/// kernel would have removed what stood there, and left a hole to anybody.
+pub(crate) fn map_secret(size: usize) -> Result<*mut u8, NoSecret> {
     /// The same number on every architecture that has the call.
     const MEMFD_SECRET: libc::c_long = 447;
     // SAFETY: memfd_secret has no preconditions.
@@ -64,21 +60,14 @@ pub(crate) unsafe fn map_secret(address: *mut u8, size: usize) -> Result<(), NoS
         close(descriptor);
         return Err(NoSecret::Refused(error));
     }
-    // SAFETY: the caller owns the range, so nothing that exists is replaced.
+    // SAFETY: no address is asked for, so nothing that exists is touched.
     let mapped = unsafe {
-        libc::mmap(
-            address.cast(),
-            size,
-            libc::PROT_NONE,
-            libc::MAP_SHARED | libc::MAP_FIXED,
-            descriptor,
-            0,
-        )
+        libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, libc::MAP_SHARED, descriptor, 0)
     };
     let error = errno();
     close(descriptor);
     match (mapped != libc::MAP_FAILED, error) {
-        (true, _) => Ok(()),
+        (true, _) => Ok(mapped.cast()),
         (false, libc::EAGAIN) => Err(NoSecret::LockLimit),
         (false, error) => Err(NoSecret::Refused(error)),
     }

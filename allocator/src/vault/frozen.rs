@@ -2,7 +2,7 @@
 
 use crate::os::{self, Access};
 
-use super::range::{self, State};
+use super::range::{self, Slot, State};
 use super::{Work, child};
 
 /// What became of a tag's blocks.
@@ -34,10 +34,7 @@ fn change(site: u32, (from, to): (State, State), access: Access) -> Result<Chang
         // A claimed slot's place and site hold; a block that comes or goes
         // meanwhile is none of those that were loaded.
         if slot.state() == from && slot.site() == site && slot.claim(from) {
-            let place = slot.place();
-            let (address, size) = place.pages();
-            // SAFETY: the pages are those of a live block.
-            let done = unsafe { os::protect(address, size, access) };
+            let done = protect(slot, access);
             slot.set_state(if done.is_ok() { to } else { from });
             done?;
         } else if slot.state() != to || slot.site() != site {
@@ -47,4 +44,12 @@ fn change(site: u32, (from, to): (State, State), access: Access) -> Result<Chang
         changed.byte_count += slot.place().size;
     }
     Ok(changed)
+}
+
+/// Says what may be done with the pages of a slot that the caller has claimed.
+pub(super) fn protect(slot: &Slot, access: Access) -> Result<(), i32> {
+    let (address, size) = slot.place().pages();
+    // SAFETY: the pages are the block's alone; whoever writes it against its
+    // tag's wish is to be stopped.
+    unsafe { os::protect(address, size, access) }
 }

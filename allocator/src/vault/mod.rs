@@ -27,7 +27,7 @@ pub(crate) use guarded::Guarded;
 pub(crate) use range::contains;
 pub(crate) use state::of as status;
 
-use range::{Slot, State};
+use range::State;
 
 /// Proof that no fork is under way: a child finds nothing half done.
 struct Work;
@@ -130,14 +130,23 @@ fn make(
     }
 }
 
-/// What an address in the range is to this process.
+/// What a block in the range is to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// A live block of a vault.
-    Here,
-    /// A block that the process lost when it was forked, or one that was
-    /// released before: not to be touched.
-    Gone,
+    /// Live.
+    Here {
+        /// Its size.
+        size: usize,
+        /// The site that it was made for.
+        site: u32,
+    },
+    /// One that the process lost when it was forked: not to be touched.
+    Gone {
+        /// The site that it was made for.
+        site: u32,
+    },
+    /// Nothing: it was released, or never was.
+    Nothing,
     /// Somebody else's: addresses that a child could not take again.
     Foreign,
 }
@@ -146,11 +155,13 @@ pub(crate) enum Found {
 #[cold]
 pub(crate) fn find(block: *mut u8) -> Found {
     settle();
-    match range::slot_of(block).map(Slot::state) {
-        Some(State::Gone) => Found::Gone,
-        Some(State::Live | State::Frozen | State::Busy) => Found::Here,
-        Some(State::Free) | None if child::has_all() => Found::Gone,
-        Some(State::Free) | None => Found::Foreign,
+    let Some(slot) = range::slot_of(block) else {
+        return if child::has_all() { Found::Nothing } else { Found::Foreign };
+    };
+    let site = slot.site();
+    match slot.state() {
+        State::Gone => Found::Gone { site },
+        _ => Found::Here { size: slot.place().size, site },
     }
 }
 
@@ -162,29 +173,36 @@ fn readable_size(block: *mut u8) -> usize {
 }
 
 /// Lets a block be written once more, frozen or not: it is about to be wiped.
-/// False where the system refuses.
+/// Answers whether it was frozen; `None` where the system refuses.
 ///
 /// # Safety
 /// The block is a live one of a vault, and its owner gives it up.
 #[cold]
-pub(crate) unsafe fn open(block: *mut u8) -> bool {
-    let Some(slot) = range::slot_of(block) else { return false };
+pub(crate) unsafe fn open(block: *mut u8) -> Option<bool> {
+    let slot = range::slot_of(block)?;
     for tries in 0..LOCK_TRIES_MAX {
         match slot.state() {
-            State::Live => return true,
+            State::Live => return Some(false),
             State::Frozen if slot.claim(State::Frozen) => {
-                let (address, size) = slot.place().pages();
-                // SAFETY: the pages are the block's.
-                let opened = unsafe { os::protect(address, size, Access::Write) }.is_ok();
+                let opened = frozen::protect(slot, Access::Write).is_ok();
                 slot.set_state(if opened { State::Live } else { State::Frozen });
-                return opened;
+                return opened.then_some(true);
             }
             // Another thread freezes the tag's blocks.
             State::Busy | State::Frozen => os::back_off(tries),
-            State::Free | State::Gone => return false,
+            State::Free | State::Gone => return None,
         }
     }
-    false
+    None
+}
+
+/// Freezes a block again that was only opened to be given up, and is not.
+#[cold]
+pub(crate) fn close(block: *mut u8) {
+    if let Some(slot) = range::slot_of(block).filter(|slot| slot.claim(State::Live)) {
+        let frozen = frozen::protect(slot, Access::Read).is_ok();
+        slot.set_state(if frozen { State::Frozen } else { State::Live });
+    }
 }
 
 /// Gives a block's pages back to the kernel, which blanks them.

@@ -10,6 +10,9 @@ use scrubjay_log_format::tag::{
 /// What every page of the range has, whatever else it is.
 const ALWAYS: u64 = VAULT_NOT_DUMPED | VAULT_NOT_FORKED | VAULT_GUARDED;
 
+/// The system's number of the error that a move of pages has: its limit of maps.
+const NO_MEMORY: i32 = 12;
+
 /// What pages were made of, and what they lack that was asked for.
 pub(super) struct Made {
     /// `VAULT_` bits.
@@ -44,19 +47,21 @@ pub(super) unsafe fn make(address: *mut u8, size: usize, vault: Vault) -> Result
 /// # Safety
 /// As for [`make`].
 unsafe fn make_secret(address: *mut u8, size: usize) -> Result<(), VaultError> {
-    // SAFETY: the caller's promise.
-    unsafe { os::map_secret(address, size) }.map_err(|error| match error {
+    let pages = os::map_secret(size).map_err(|error| match error {
         NoSecret::Missing(errno) => VaultError::NoSecretMemory { errno },
         NoSecret::LockLimit => lock_limit(),
         NoSecret::Refused(errno) => VaultError::System { errno },
     })?;
     // Only then may they be touched: a child that is made in between, past the
     // hooks, would share them.
-    let done = keep(address, size).and_then(|()| {
-        // SAFETY: the pages were mapped just now.
-        unsafe { os::protect(address, size, Access::Write) }
-    });
-    done.map_err(|errno| {
+    let kept = keep(pages, size);
+    // SAFETY: the pages are new, and the caller owns the range.
+    if kept.is_err() || !unsafe { os::move_pages(pages, size, address, size) } {
+        os::unmap(pages, size);
+        return Err(VaultError::System { errno: kept.err().unwrap_or(NO_MEMORY) });
+    }
+    // SAFETY: the pages are new.
+    unsafe { os::protect(address, size, Access::Write) }.map_err(|errno| {
         // SAFETY: nobody has seen the pages.
         unsafe { give_back(address, size) };
         VaultError::System { errno }
