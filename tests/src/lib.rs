@@ -5,6 +5,7 @@ pub mod attack;
 pub mod child;
 pub mod churn;
 pub mod cli;
+pub mod confine;
 pub mod figures;
 pub mod folder;
 pub mod harness;
