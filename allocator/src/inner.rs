@@ -4,7 +4,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
 
 use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN, MAPPED_MIN, TRAILER_SIZE};
-use crate::mapped;
+use crate::{heap, mapped};
 
 /// What scrubjay needs of the allocator that it wraps. Sizes are those of the
 /// program's blocks; room for the trailer is added here.
@@ -99,13 +99,9 @@ impl System {
         // No overflow: a layout's size is at most isize::MAX.
         let size = layout.size() + TRAILER_SIZE;
         if Self::is_plain(layout) {
-            // SAFETY: malloc has no preconditions.
-            return unsafe { libc::malloc(size) }.cast();
+            return heap::malloc(size);
         }
-        let mut block = ptr::null_mut();
-        // SAFETY: the alignment is a power of two above a pointer's size.
-        let refused = unsafe { libc::posix_memalign(&mut block, layout.align(), size) };
-        if refused == 0 { block.cast() } else { ptr::null_mut() }
+        heap::aligned(layout.align(), size)
     }
 
     /// # Safety
@@ -152,8 +148,7 @@ unsafe impl Inner for System {
             }
         }
         if Self::is_plain(layout) {
-            // SAFETY: calloc has no preconditions.
-            return unsafe { libc::calloc(layout.size() + TRAILER_SIZE, 1) }.cast();
+            return heap::zeroed(layout.size() + TRAILER_SIZE);
         }
         // SAFETY: the caller's promises are passed on.
         let block = unsafe { Self::alloc_on_heap(layout) };
@@ -171,7 +166,7 @@ unsafe impl Inner for System {
             return unsafe { mapped::unmap(block) };
         }
         // SAFETY: as above.
-        unsafe { libc::free(block.cast()) };
+        unsafe { heap::free(block) };
     }
 
     #[inline(always)]
@@ -193,7 +188,7 @@ unsafe impl Inner for System {
             return unsafe { mapped::shrink(block, size, new_size) };
         }
         // SAFETY: the block is live.
-        unsafe { libc::realloc(block.cast(), new_size + TRAILER_SIZE) };
+        unsafe { heap::realloc(block, new_size + TRAILER_SIZE) };
     }
 
     #[inline(always)]
@@ -203,7 +198,7 @@ unsafe impl Inner for System {
         }
         let size = new_size.checked_add(TRAILER_SIZE)?;
         // SAFETY: the block is live; on null it stays as it is.
-        Some(unsafe { libc::realloc(block.cast(), size) }.cast())
+        Some(unsafe { heap::realloc(block, size) })
     }
 
     #[inline(always)]
@@ -249,7 +244,7 @@ unsafe impl Inner for System {
         }
         // SAFETY: if the block is not live any more this reads the heap's own
         // words in front of it, which free would read, too.
-        unsafe { libc::malloc_usable_size(block.cast()) }
+        unsafe { heap::usable_size(block) }
     }
 }
 
@@ -264,7 +259,7 @@ unsafe impl<A: GlobalAlloc> Inner for Over<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match with_trailer(layout) {
             // SAFETY: the layout has a size: the trailer's at least.
-            Some(layout) => unsafe { self.0.alloc(layout) },
+            Some(layout) => heap::wrapped(|| unsafe { self.0.alloc(layout) }),
             None => ptr::null_mut(),
         }
     }
@@ -273,7 +268,7 @@ unsafe impl<A: GlobalAlloc> Inner for Over<A> {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match with_trailer(layout) {
             // SAFETY: as above.
-            Some(layout) => unsafe { self.0.alloc_zeroed(layout) },
+            Some(layout) => heap::wrapped(|| unsafe { self.0.alloc_zeroed(layout) }),
             None => ptr::null_mut(),
         }
     }
@@ -282,7 +277,7 @@ unsafe impl<A: GlobalAlloc> Inner for Over<A> {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(layout) = with_trailer(layout) {
             // SAFETY: the block was allocated with this very layout.
-            unsafe { self.0.dealloc(block, layout) };
+            heap::wrapped(|| unsafe { self.0.dealloc(block, layout) });
         }
     }
 

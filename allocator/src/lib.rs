@@ -46,8 +46,14 @@
 #[cfg(not(all(target_os = "linux", target_endian = "little", target_pointer_width = "64")))]
 compile_error!("scrubjay records on 64-bit little-endian Linux only");
 
+#[cfg(all(feature = "c-heap", any(not(target_env = "gnu"), target_feature = "crt-static")))]
+compile_error!("scrubjay's feature c-heap needs glibc, and linked dynamically");
+
 #[expect(unsafe_code, reason = "the four methods are unsafe by their trait")]
 mod allocator;
+#[cfg(feature = "c-heap")]
+#[expect(unsafe_code, reason = "stands in for the C library's functions")]
+mod c_heap;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
 mod config;
@@ -56,6 +62,8 @@ mod control;
 mod damage;
 mod dump;
 mod frames;
+#[expect(unsafe_code, reason = "calls the C library's functions")]
+mod heap;
 mod helper;
 #[expect(unsafe_code, reason = "calls the wrapped allocator")]
 mod inner;

@@ -117,6 +117,11 @@ pub(crate) const VAULT_BLOCKS_MAX: usize = 16_000;
 /// where others stand among them by then.
 pub(crate) const VAULT_RESERVE_TRIES_MAX: u32 = 4096;
 
+/// How far from a C block's end the trailer of a block of Rust's is looked for,
+/// bytes: more than the slack of any block of glibc's, which is below a page.
+#[cfg(feature = "c-heap")]
+pub(crate) const LOOKED_BACK: usize = 4096 + 64;
+
 /// Size of the trailer behind each block.
 pub(crate) const TRAILER_SIZE: usize = 8;
 

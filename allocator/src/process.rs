@@ -12,7 +12,9 @@ use crate::limits::TAGS_MAX;
 use crate::line::Line;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
-use crate::{frames, helper, journal, late, ledger, mapped, os, registry, tag, trailer, vault};
+use crate::{
+    frames, heap, helper, journal, late, ledger, mapped, os, registry, tag, trailer, vault,
+};
 
 /// How far the process has come; unlike the mode word it survives a fork.
 static STAGE: AtomicU32 = AtomicU32::new(UNTOUCHED);
@@ -140,6 +142,7 @@ extern "C" fn constructor() {
         // SAFETY: allocated just now with this layout.
         unsafe { std::alloc::dealloc(block, layout) };
     }
+    heap::knock();
     helper::start();
 }
 
@@ -152,6 +155,12 @@ static CONSTRUCTOR: extern "C" fn() = constructor;
 #[inline]
 pub(crate) fn is_probe() -> bool {
     PROBING.load(Ordering::Relaxed)
+}
+
+/// Whether the settings are known, and events are recorded if they can be.
+#[cfg(feature = "c-heap")]
+pub(crate) fn has_begun() -> bool {
+    matches!(STAGE.load(Ordering::Acquire), BEGUN | BLIND)
 }
 
 /// Begins the process before its first event, for an API call or the probe.
@@ -167,9 +176,17 @@ fn arrive(here: &Here, store: &'static Store) -> Place {
         return thread::orphans().map_or(Place::Nowhere, Place::Orphans);
     };
     here.slot.set(Some(slot));
+    let place = settle(here, slot, store);
+    // Last: the system may allocate for it, which is an event like any other
+    // where C code's blocks are counted.
     if let Some(key) = EXIT_KEY.load(Ordering::Relaxed).checked_sub(1) {
         os::arm_thread_exit(key);
     }
+    place
+}
+
+/// A thread's first event has a slot.
+fn settle(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
     let moved = slot.store().is_some_and(|own| own.epoch() == store.epoch());
     if !moved && !late::move_slot(slot, store) {
         return look_up_in_old(here, slot);
