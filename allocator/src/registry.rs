@@ -6,7 +6,7 @@
 //! has room; a removal leaves no gap to be closed. Nobody waits: a record is
 //! taken by a compare-exchange.
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{Ordering, fence};
 
 use scrubjay_log_format::registry::{
     ADDRESS, BLOCK_SIZE, BORN_TICKS, CLAIMED, RECORD_COUNT_MAX, SITE,
@@ -86,41 +86,41 @@ fn records(store: &Store, address: u64) -> impl Iterator<Item = &'static Registr
         .filter(move |record| record[ADDRESS].load(Ordering::Acquire) == address)
 }
 
+/// Does something to all records of an address, also to those that a log which
+/// starts meanwhile has copied.
+fn each_record(address: u64, mut then: impl FnMut(&RegistryWords)) {
+    if let Some(before) = BEFORE.get() {
+        records(before, address).for_each(&mut then);
+    }
+    let mut done = 0;
+    while let Some(store) = store::current().filter(|store| store.epoch() != done) {
+        records(store, address).for_each(&mut then);
+        done = store.epoch();
+        // Against `move_all`, which puts the new store in force, reads the old
+        // one, writes the new one, and reads again.
+        fence(Ordering::SeqCst);
+    }
+}
+
 /// Takes a block out that is about to be released. One that is older than this
 /// process, or found no room, is not there.
 pub(crate) fn remove(address: usize) {
-    let address = address as u64;
-    if let Some(before) = BEFORE.get() {
-        blank(records(before, address));
-        // Against `move_all`, which writes there and then looks here.
-        fence(Ordering::SeqCst);
-    }
-    if let Some(store) = store::current() {
-        blank(records(store, address));
-    }
+    each_record(address as u64, |record| record[ADDRESS].store(0, Ordering::Release));
 }
 
-fn blank(records: impl Iterator<Item = &'static RegistryWords>) {
-    for record in records {
-        record[ADDRESS].store(0, Ordering::Release);
-    }
-}
-
-/// A block was reallocated: it is as old as it was.
+/// A block was reallocated: it is as old as it was, and if that is not known it
+/// stays so.
 pub(crate) fn replace(old: usize, new: (usize, usize), site: u32) {
-    let Some(store) = store::current() else { return };
-    let before = BEFORE.get().into_iter().flat_map(|store| records(store, old as u64));
-    let record = records(store, old as u64).chain(before).next();
-    let born =
-        record.map_or_else(clock::ticks, |record| record[BORN_TICKS].load(Ordering::Relaxed));
-    match record.filter(|_| old == new.0) {
-        Some(record) => record[BLOCK_SIZE].store(new.1 as u64, Ordering::Relaxed),
-        None => {
-            add_born(new.0, new.1, site, born);
-            if old != new.0 {
-                remove(old);
-            }
+    let mut born = None;
+    each_record(old as u64, |record| {
+        born = Some(record[BORN_TICKS].load(Ordering::Relaxed));
+        if old == new.0 {
+            record[BLOCK_SIZE].store(new.1 as u64, Ordering::Relaxed);
         }
+    });
+    if let Some(born) = born.filter(|_| old != new.0) {
+        add_born(new.0, new.1, site, born);
+        remove(old);
     }
 }
 
@@ -145,16 +145,18 @@ pub(crate) fn move_all(before: &'static Store, store: &'static Store) {
             [SITE, BLOCK_SIZE, BORN_TICKS].map(|word| record[word].load(Ordering::Relaxed));
         insert(store, address, size, site as u32, born);
         fence(Ordering::SeqCst);
-        if record[ADDRESS].load(Ordering::Relaxed) != address {
-            // Released meanwhile, by somebody who did not find it there yet.
-            blank(records(store, address).filter(|record| born_at(record, born)));
+        // By somebody who did not find it in the new store yet.
+        let is_released = record[ADDRESS].load(Ordering::Relaxed) != address;
+        let size_now = record[BLOCK_SIZE].load(Ordering::Relaxed);
+        let copies = records(store, address);
+        for copy in copies.filter(|copy| copy[BORN_TICKS].load(Ordering::Relaxed) == born) {
+            if is_released {
+                copy[ADDRESS].store(0, Ordering::Release);
+            } else if size_now != size {
+                copy[BLOCK_SIZE].store(size_now, Ordering::Relaxed);
+            }
         }
     }
-}
-
-fn born_at(record: &RegistryWords, born: u64) -> bool {
-    let place: &AtomicU64 = &record[BORN_TICKS];
-    place.load(Ordering::Relaxed) == born
 }
 
 #[cfg(test)]
