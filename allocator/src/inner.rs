@@ -56,6 +56,12 @@ pub(crate) unsafe trait Inner {
         None
     }
 
+    /// Whether the pages of a mapped block that is about to go stay with the
+    /// process, so that they have to be wiped.
+    fn keeps_mapping(&self, _: *mut u8, _: Layout) -> bool {
+        false
+    }
+
     /// Frees the addresses of a mapped block whose pages moved away.
     fn leave_mapping(&self, _: *mut u8, _: Layout) {}
 
@@ -117,10 +123,14 @@ impl System {
         unsafe { Self::alloc_on_heap(layout) }
     }
 
+    fn is_mappable(layout: Layout) -> bool {
+        layout.align() <= mapped::ALIGN
+    }
+
     /// A mapping for a large block, which the kernel has blanked.
     #[cold]
     fn map(layout: Layout) -> *mut u8 {
-        if layout.align() > mapped::ALIGN {
+        if !Self::is_mappable(layout) {
             return ptr::null_mut();
         }
         mapped::map(layout.size() + TRAILER_SIZE)
@@ -163,7 +173,7 @@ unsafe impl Inner for System {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if self.is_mapped(block, layout) {
             // SAFETY: the caller hands over a block of ours.
-            return unsafe { mapped::unmap(block) };
+            return unsafe { mapped::release(block, layout.size() + TRAILER_SIZE) };
         }
         // SAFETY: as above.
         unsafe { heap::free(block) };
@@ -204,7 +214,9 @@ unsafe impl Inner for System {
     #[inline(always)]
     unsafe fn alloc_growing(&self, layout: Layout) -> *mut u8 {
         if layout.size() >= MAPPED_GROWTH_MIN {
-            let block = Self::map(layout);
+            let size = layout.size() + TRAILER_SIZE;
+            let block =
+                if Self::is_mappable(layout) { mapped::map_growing(size) } else { ptr::null_mut() };
             if !block.is_null() {
                 return block;
             }
@@ -227,6 +239,10 @@ unsafe impl Inner for System {
         let new_size = new_size.checked_add(TRAILER_SIZE)?;
         // SAFETY: the caller's block is a mapped one.
         unsafe { mapped::grow(block, layout.size() + TRAILER_SIZE, new_size) }
+    }
+
+    fn keeps_mapping(&self, block: *mut u8, layout: Layout) -> bool {
+        mapped::keep(block, layout.size() + TRAILER_SIZE)
     }
 
     fn leave_mapping(&self, block: *mut u8, layout: Layout) {

@@ -58,6 +58,8 @@ mod c_heap;
 mod clock;
 mod config;
 mod control;
+#[expect(unsafe_code, reason = "copies a block")]
+mod copy;
 #[expect(unsafe_code, reason = "looks at the bytes of a damaged block")]
 mod damage;
 mod dump;

@@ -14,7 +14,7 @@ use crate::release::{hand_back, trailer_of, wipe_whole};
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
 use crate::vault::{self, Found, Guarded};
-use crate::wipe;
+use crate::{copy, wipe};
 
 /// # Safety
 /// As for `GlobalAlloc::realloc`.
@@ -108,11 +108,11 @@ unsafe fn resize<I: Inner>(
         if let Some(grown) = unsafe { old.grow_mapping(new_size) } {
             return grown;
         }
-    } else if new_size >= MAPPED_GROWTH_MIN {
+    } else if new_size >= MAPPED_GROWTH_MIN && !old.may_be_left() {
         // SAFETY: the caller's promises are passed on.
         return unsafe { old.move_block(new_size) };
     }
-    if !old.policy.is_wiped() && control::mode() & JOURNAL == 0 {
+    if old.may_be_left() {
         // SAFETY: the caller's promises are passed on.
         if let Some(moved) = unsafe { old.realloc_unwiped(new_size) } {
             return moved;
@@ -217,9 +217,14 @@ impl<I: Inner> Old<'_, I> {
         Some(grown)
     }
 
-    /// Lets the inner allocator move a block that nobody wants wiped. In count
-    /// mode only: the old address may be another thread's before the release
-    /// is recorded.
+    /// Whether the inner allocator may move the block: nobody wants it wiped,
+    /// and nobody notes when its address is free. In a journal the old address
+    /// might be another thread's before the release is recorded.
+    fn may_be_left(&self) -> bool {
+        !self.policy.is_wiped() && control::mode() & JOURNAL == 0
+    }
+
+    /// Lets the inner allocator move a block that may be left.
     ///
     /// # Safety
     /// As for `GlobalAlloc::realloc`.
@@ -270,7 +275,7 @@ impl<I: Inner> Old<'_, I> {
             return moved;
         }
         // SAFETY: both blocks have so many bytes, and they are different blocks.
-        unsafe { moved.copy_from_nonoverlapping(block, layout.size().min(new_size)) };
+        unsafe { copy::copy(block, moved, layout.size().min(new_size)) };
         // SAFETY: the block has room for its trailer.
         unsafe { trailer::write(moved, new_size, self.site) };
         self.record_moved(moved, new_size, || {

@@ -214,8 +214,11 @@ pub(crate) unsafe fn wipe_whole<I: Inner>(
     policy: Policy,
 ) -> Released {
     let size = layout.size();
-    if inner.is_mapped(block, layout) && !tag::is_secret(site) {
-        return Released { returned: size, ..Released::default() };
+    if inner.is_mapped(block, layout) {
+        let is_kept = policy.is_wiped() && inner.keeps_mapping(block, layout);
+        if !is_kept && !tag::is_secret(site) {
+            return Released { returned: size, ..Released::default() };
+        }
     }
     if policy.is_wiped() {
         // SAFETY: the block has so many bytes.

@@ -1,7 +1,11 @@
-//! Overwriting, so that the optimiser cannot undo it.
+//! Overwriting, so that the optimiser cannot undo it, by what is fastest for
+//! the block's size and for where it is: in the cache or not.
 
-use crate::limits::TOUCHED_ASKED_MIN;
+use crate::limits::{COLD_ASKED_MIN, TOUCHED_ASKED_MIN};
 use crate::touched;
+
+#[cfg_attr(not(target_arch = "x86_64"), path = "cold_elsewhere.rs")]
+mod cold;
 
 /// Overwrites a block with zeros. Of a large one only what was touched, lest
 /// the rest be faulted in.
@@ -10,13 +14,13 @@ use crate::touched;
 /// `size` bytes at `start` are writable and nobody else's.
 #[inline]
 pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
-    if size < TOUCHED_ASKED_MIN {
+    if size < COLD_ASKED_MIN {
         // SAFETY: the caller's promise is the very one that is needed.
         unsafe { start.write_bytes(0, size) };
         keep(start);
     } else {
         // SAFETY: as above.
-        unsafe { wipe_touched(start, size) };
+        unsafe { wipe_large(start, size) };
     }
 }
 
@@ -24,14 +28,31 @@ pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
 /// As for [`wipe`].
 #[cold]
 #[inline(never)]
-unsafe fn wipe_touched(start: *mut u8, size: usize) {
+unsafe fn wipe_large(start: *mut u8, size: usize) {
+    if size < TOUCHED_ASKED_MIN {
+        // SAFETY: the caller's promise.
+        return unsafe { wipe_part(start, size) };
+    }
     touched::each(start as usize, size, |offset, size| {
         // SAFETY: the part lies within the block.
         let part = unsafe { start.add(offset) };
         // SAFETY: as above.
-        unsafe { part.write_bytes(0, size) };
-        keep(part);
+        unsafe { wipe_part(part, size) };
     });
+}
+
+/// # Safety
+/// As for [`wipe`].
+unsafe fn wipe_part(start: *mut u8, size: usize) {
+    // SAFETY: the caller's promise.
+    if unsafe { cold::is_cold(start, size) } {
+        // SAFETY: as above.
+        unsafe { cold::wipe(start, size) };
+    } else {
+        // SAFETY: as above.
+        unsafe { start.write_bytes(0, size) };
+    }
+    keep(start);
 }
 
 /// Makes the compiler believe that somebody reads the memory. Without it LLVM
@@ -39,10 +60,6 @@ unsafe fn wipe_touched(start: *mut u8, size: usize) {
 /// becomes a bare jump to `free`, which no test inside the process notices.
 #[inline]
 pub(crate) fn keep(start: *mut u8) {
-    // What the attack's control leaves out.
-    if cfg!(scrubjay_without_barrier) {
-        return;
-    }
     #[cfg(not(miri))]
     // SAFETY: no instruction is emitted.
     unsafe {
