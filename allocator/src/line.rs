@@ -36,21 +36,8 @@ impl Line {
         self.text("0x").digits(address as u64, 16)
     }
 
-    fn digits(mut self, mut number: u64, base: u64) -> Self {
-        let mut digits = [0; 20];
-        let mut count = 0;
-        for digit in &mut digits {
-            *digit = b"0123456789abcdef"[(number % base) as usize & 15];
-            number /= base;
-            count += 1;
-            if number == 0 {
-                break;
-            }
-        }
-        for &digit in digits.iter().take(count).rev() {
-            self.push(digit);
-        }
-        self
+    fn digits(self, number: u64, base: u64) -> Self {
+        self.bytes(digits(number, base, &mut [0; DIGITS_MAX]))
     }
 
     fn push(&mut self, byte: u8) {
@@ -71,6 +58,23 @@ impl Line {
         self.bytes[self.size] = b'\n';
         os::write_error(&self.bytes[..=self.size]);
     }
+}
+
+/// Digits of the greatest number, to any base from 10 up.
+pub(crate) const DIGITS_MAX: usize = 20;
+
+/// A number's digits, written to the buffer's end.
+pub(crate) fn digits(mut number: u64, base: u64, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let mut start = DIGITS_MAX;
+    for (place, digit) in buffer.iter_mut().enumerate().rev() {
+        *digit = b"0123456789abcdef"[(number % base) as usize & 15];
+        number /= base;
+        start = place;
+        if number == 0 {
+            break;
+        }
+    }
+    &buffer[start..]
 }
 
 #[cfg(test)]

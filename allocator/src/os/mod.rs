@@ -24,7 +24,7 @@ pub(crate) use memory::{
 pub(crate) use pagemap::{PageRun, open_pagemap, read_pagemap, scan_pagemap};
 pub(crate) use process::{
     abort, at_exit, at_fork, environment, host_name, is_privileged, parent_id, process_id, random,
-    write_error,
+    write_error, write_error_pieces,
 };
 pub(crate) use threads::{
     arm_thread_exit, back_off, create_exit_key, name_thread, start_thread, thread_id, thread_name,

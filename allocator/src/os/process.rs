@@ -24,6 +24,18 @@ pub(crate) fn write_error(bytes: &[u8]) {
     unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
 }
 
+/// As [`write_error`], of some pieces, the first ten.
+pub(crate) fn write_error_pieces(pieces: &[&[u8]]) {
+    let nothing = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+    let mut vectors = [nothing; 10];
+    for (vector, piece) in vectors.iter_mut().zip(pieces) {
+        vector.iov_base = piece.as_ptr().cast_mut().cast();
+        vector.iov_len = piece.len();
+    }
+    // SAFETY: the pieces are readable for their sizes.
+    unsafe { libc::writev(libc::STDERR_FILENO, vectors.as_ptr(), vectors.len() as i32) };
+}
+
 /// Ends the process without running anything else of it.
 pub(crate) fn abort() -> ! {
     // SAFETY: abort has no preconditions.

@@ -1,11 +1,12 @@
 //! Faults in the range of vaults are named before they take their course.
 //!
-//! All of it may run in a signal handler, on a small stack.
+//! All of it may run in a signal handler, on a stack of which the kernel leaves
+//! 4 KiB: a `Line`, which chains move about, is too large in unoptimised builds.
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::line::Line;
+use crate::line::{DIGITS_MAX, digits};
 use crate::{os, tag};
 
 use super::range::{self, Found, Slot, State};
@@ -69,16 +70,26 @@ fn culprit(found: &Found, address: usize) -> Option<(&'static str, &'static Slot
     (is_there(slot) && !within).then_some(("underrun of the vault block at ", slot))
 }
 
-#[inline(never)]
 fn of_block(what: &str, slot: &Slot) {
     let place = slot.place();
-    let line = Line::new().text(what).address(place.block as usize).text(" (");
-    let line = line.number(place.size as u64).text(" bytes, tag ");
-    line.text(tag::name(slot.site()).unwrap_or("unknown")).text(")").say();
+    let (mut address, mut size) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
+    os::write_error_pieces(&[
+        b"scrubjay: ",
+        what.as_bytes(),
+        b"0x",
+        digits(place.block as u64, 16, &mut address),
+        b" (",
+        digits(place.size as u64, 10, &mut size),
+        b" bytes, tag ",
+        tag::name(slot.site()).unwrap_or("unknown").as_bytes(),
+        b")\n",
+    ]);
 }
 
-#[inline(never)]
 fn of_nothing(address: usize) {
-    let line = Line::new().text("touch of ").address(address);
-    line.text(", where a vault block may have been: none is there").say();
+    os::write_error_pieces(&[
+        b"scrubjay: touch of 0x",
+        digits(address as u64, 16, &mut [0; DIGITS_MAX]),
+        b", where a vault block may have been: none is there\n",
+    ]);
 }
