@@ -1,0 +1,146 @@
+//! Tables: records of one kind, in chunks that are taken when they are needed.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use scrubjay_log_format::chunk::{self, records_per_chunk};
+use scrubjay_log_format::{ChunkKind, cell, frame, registry, tag, thread};
+
+use crate::limits::{
+    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
+};
+use crate::os;
+
+use super::{
+    DeclarationWords, MomentWords, Page, RegistryWords, RowWords, Store, ThreadWords, TotalsWords,
+};
+
+/// How many chunks a table needs in a log of the smallest chunks.
+const fn directory_size(records: usize, record_size: usize) -> usize {
+    records.div_ceil(records_per_chunk(scrubjay_log_format::CHUNK_SIZE_MIN, record_size))
+}
+
+/// In place of a chunk's index: somebody is about to take it. No chunk of a
+/// mapped file gets this far, so a look-up answers `None`.
+const CLAIMED: u32 = u32::MAX;
+
+/// Records of one kind, in chunks that are taken when they are needed: the
+/// index of each chunk, 0 where there is none yet.
+struct Table<const DIRECTORY: usize>([AtomicU32; DIRECTORY]);
+
+const FRAME_SLOTS_MAX: usize = frame::slot_count(FRAMES_MAX) as usize;
+
+/// Every table of a store. Starts as all zeros.
+pub(super) struct Tables {
+    /// Pages of cells handed out.
+    page_count: AtomicU32,
+    tags: Table<{ directory_size(TAGS_MAX, tag::DECLARATION_SIZE) }>,
+    totals: Table<{ directory_size(TAGS_MAX, tag::TOTALS_SIZE) }>,
+    threads: Table<{ directory_size(THREAD_SLOTS_MAX, thread::SIZE) }>,
+    cells: Table<{ directory_size(CELL_PAGES_MAX, cell::PAGE_SIZE) }>,
+    base_cells: Table<{ directory_size(CELL_PAGES_MAX, cell::PAGE_SIZE) }>,
+    frames: Table<{ directory_size(FRAME_SLOTS_MAX, frame::MOMENT_SIZE) }>,
+    rows: Table<{ directory_size(FRAME_SLOTS_MAX * GROUPS_MAX, frame::ROW_SIZE) }>,
+    registry: Table<{ directory_size(registry::RECORD_COUNT_MAX as usize, registry::SIZE) }>,
+    /// Levels of the registry that were ever used.
+    registry_levels: AtomicU32,
+}
+
+impl Store {
+    /// The words of a record in a table, if its chunk is there.
+    fn record<const WORDS: usize, const DIRECTORY: usize>(
+        &self,
+        table: &Table<DIRECTORY>,
+        index: u32,
+    ) -> Option<&'static [AtomicU64; WORDS]> {
+        let per_chunk = records_per_chunk(self.chunk_size(), WORDS * 8);
+        let place = table.0.get(index as usize / per_chunk)?.load(Ordering::Acquire);
+        let words = self.chunk(place).filter(|_| place != 0)?;
+        words[chunk::HEADER_SIZE / 8 + index as usize % per_chunk * WORDS..].first_chunk()
+    }
+
+    /// The words of a record in a table, whose chunk is taken if need be.
+    fn record_or_take<const WORDS: usize, const DIRECTORY: usize>(
+        &self,
+        table: &Table<DIRECTORY>,
+        kind: ChunkKind,
+        index: u32,
+    ) -> Option<&'static [AtomicU64; WORDS]> {
+        if let Some(record) = self.record(table, index) {
+            return Some(record);
+        }
+        let per_chunk = records_per_chunk(self.chunk_size(), WORDS * 8);
+        let number = index as usize / per_chunk;
+        let place = table.0.get(number)?;
+        if place.compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            let taken = self.take_ledger_chunk(kind, (number * per_chunk) as u32);
+            place.store(taken.unwrap_or(0), Ordering::Release);
+        } else {
+            for tries in 0..LOCK_TRIES_MAX {
+                if place.load(Ordering::Acquire) != CLAIMED {
+                    break;
+                }
+                os::back_off(tries);
+            }
+        }
+        self.record(table, index)
+    }
+
+    /// A tag's declaration.
+    pub(crate) fn declaration(&self, tag: u32) -> Option<&'static DeclarationWords> {
+        self.record_or_take(&self.tables.tags, ChunkKind::Tags, tag)
+    }
+
+    /// A tag's totals.
+    pub(crate) fn totals(&self, tag: u32) -> Option<&'static TotalsWords> {
+        self.record_or_take(&self.tables.totals, ChunkKind::TagTotals, tag)
+    }
+
+    /// A thread slot's words.
+    pub(crate) fn thread(&self, slot: u32) -> Option<&'static ThreadWords> {
+        self.record_or_take(&self.tables.threads, ChunkKind::Threads, slot)
+    }
+
+    /// A fresh page of cells and its number; nobody's until its first word is
+    /// stored.
+    pub(crate) fn take_page(&self) -> Option<(u32, &'static Page)> {
+        let index = self.tables.page_count.fetch_add(1, Ordering::Relaxed);
+        let page = self.record_or_take(&self.tables.cells, ChunkKind::Cells, index)?;
+        Some((index, page))
+    }
+
+    /// A page of cells by its number.
+    pub(crate) fn page(&self, index: u32) -> Option<&'static Page> {
+        self.record(&self.tables.cells, index)
+    }
+
+    /// The base of a page of cells: what its cells held when the log began.
+    pub(crate) fn base_page(&self, index: u32) -> Option<&'static Page> {
+        self.record_or_take(&self.tables.base_cells, ChunkKind::BaseCells, index)
+    }
+
+    /// A frame's moment.
+    pub(crate) fn moment(&self, slot: u32) -> Option<&'static MomentWords> {
+        self.record_or_take(&self.tables.frames, ChunkKind::Frames, slot)
+    }
+
+    /// A frame's row for one group of tags.
+    pub(crate) fn row(&self, slot: u32, group: u32) -> Option<&'static RowWords> {
+        let index = group * frame::slot_count(self.fixed.config.frames) + slot;
+        self.record_or_take(&self.tables.rows, ChunkKind::FrameRows, index)
+    }
+
+    /// A record of the registry, if its chunk is there.
+    pub(crate) fn registered(&self, index: u32) -> Option<&'static RegistryWords> {
+        self.record(&self.tables.registry, index)
+    }
+
+    /// A record of the registry.
+    pub(crate) fn registered_or_take(&self, index: u32) -> Option<&'static RegistryWords> {
+        self.record_or_take(&self.tables.registry, ChunkKind::Registry, index)
+    }
+
+    /// Levels of the registry that were ever used.
+    pub(crate) fn registry_levels(&self) -> &AtomicU32 {
+        &self.tables.registry_levels
+    }
+}
