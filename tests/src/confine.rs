@@ -77,3 +77,21 @@ pub fn map_nothing(size: usize) -> Option<usize> {
     };
     (address != libc::MAP_FAILED).then_some(address as usize)
 }
+
+/// Maps a page where nobody stands yet; whether that could be had.
+pub fn map_page_at(address: usize) -> bool {
+    const PAGE_SIZE: usize = 4096;
+    let wanted = address / PAGE_SIZE * PAGE_SIZE;
+    // SAFETY: nothing that exists is replaced.
+    let mapped = unsafe {
+        libc::mmap(
+            std::ptr::with_exposed_provenance_mut(wanted),
+            PAGE_SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
+            -1,
+            0,
+        )
+    };
+    mapped as usize == wanted
+}

@@ -3,14 +3,12 @@
 //! addresses become nobody else's. Vaults of its own it can have. The parent
 //! does not notice.
 
-use std::fs;
-
 use scrubjay::{Tag, Vault};
 use scrubjay_tests::child::pause;
 use scrubjay_tests::system::{self, Fork};
 use scrubjay_tests::{child, confine};
 
-use crate::support::{Wanted, fill, seed, stream};
+use crate::support::{Wanted, closed, fill, seed, stream};
 
 static KEY: Tag = Tag::new("key").vault(Vault::new().or_plain_locked());
 static PLAIN: Tag = Tag::new("plain").secret();
@@ -85,16 +83,5 @@ fn nobody_else_stands_at(addresses: &[usize]) {
             confine::map_nothing(1 << shift);
         }
     }
-    let maps = fs::read_to_string("/proc/self/maps").expect("a process sees its maps");
-    for address in addresses {
-        let mapping = maps.lines().find(|line| {
-            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
-            range.is_some_and(|(start, end)| {
-                let bound = |text| usize::from_str_radix(text, 16).unwrap_or(0);
-                (bound(start)..bound(end)).contains(address)
-            })
-        });
-        let mapping = mapping.unwrap_or_else(|| panic!("a hole at {address:x}"));
-        assert!(mapping.contains(" ---p "), "somebody stands at {address:x}: {mapping}");
-    }
+    closed(addresses).expect("nobody stands there");
 }

@@ -18,7 +18,7 @@ const LOCK_LIMIT: u64 = 64 << 10;
 const SIZE: usize = 3_000;
 
 /// What is missing, the tag, and what is said.
-const CASES: [(&str, &Tag, &str); 9] = [
+const CASES: [(&str, &Tag, &str); 10] = [
     ("locks", &STRICT, "vault tag strict refuses a block: LOCKS"),
     ("locks", &LOCKED, "vault tag locked refuses a block: LOCKS"),
     (
@@ -30,6 +30,11 @@ const CASES: [(&str, &Tag, &str); 9] = [
     ("locks", &HEAP, "vault tag heap makes do with ordinary blocks: LOCKS"),
     ("secret", &STRICT, "vault tag strict refuses a block: SECRET"),
     ("secret", &LOCKED, "vault tag locked makes do with locked pages that root can read: SECRET"),
+    (
+        "descriptors",
+        &STRICT,
+        "vault tag strict refuses a block: the kernel gives no memfd_secret: error 24",
+    ),
     ("addresses", &STRICT, "vault tag strict refuses a block: ADDRESSES"),
     ("addresses", &UNLOCKED, "vault tag unlocked refuses a block: ADDRESSES"),
     ("addresses", &HEAP, "vault tag heap makes do with ordinary blocks: ADDRESSES"),
@@ -80,6 +85,10 @@ pub fn child(arguments: &[String]) {
         "secret" => {
             confine::forbid_secret_memory();
             VaultError::NoSecretMemory { errno: libc::ENOSYS }
+        }
+        "descriptors" => {
+            confine::limit(libc::RLIMIT_NOFILE, 3);
+            VaultError::NoSecretMemory { errno: libc::EMFILE }
         }
         _ => {
             confine::limit(libc::RLIMIT_AS, 64 << 30);

@@ -12,7 +12,9 @@ mod a_frozen_block_names_its_writer;
 mod a_stack_overflow_is_still_named;
 mod an_overrun_is_a_named_fault;
 mod exhausted_limits_are_as_stated;
+mod forks_find_nothing_half_done;
 mod guarded_blocks_pass_for_others;
+mod holes_that_others_took_are_theirs;
 mod root_cannot_read_a_live_secret;
 mod vaults_agree_with_the_journal;
 
@@ -31,7 +33,9 @@ fn main() -> ExitCode {
         a_stack_overflow_is_still_named,
         an_overrun_is_a_named_fault,
         exhausted_limits_are_as_stated,
+        forks_find_nothing_half_done,
         guarded_blocks_pass_for_others,
+        holes_that_others_took_are_theirs,
         root_cannot_read_a_live_secret,
         vaults_agree_with_the_journal,
     ])

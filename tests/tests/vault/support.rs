@@ -1,6 +1,7 @@
 //! Secrets that are made where they stand, and whoever looks for them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use scrubjay_tests::attack::{Core, Memory, Secret, Windows};
@@ -70,4 +71,24 @@ impl Wanted {
 pub fn seed(number: u64) -> u64 {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the clock goes forward");
     (now.as_nanos() as u64).rotate_left(20) ^ u64::from(std::process::id()) << 8 ^ number
+}
+
+/// Whether the process has mappings at some addresses that nobody may touch.
+pub fn closed(addresses: &[usize]) -> Result<(), String> {
+    let maps = fs::read_to_string("/proc/self/maps").expect("a process sees its maps");
+    for address in addresses {
+        let holds = |line: &&str| {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            range.is_some_and(|(start, end)| {
+                let bound = |text| usize::from_str_radix(text, 16).unwrap_or(0);
+                (bound(start)..bound(end)).contains(address)
+            })
+        };
+        let mapping = maps.lines().find(holds);
+        let mapping = mapping.ok_or_else(|| format!("a hole at {address:x}"))?;
+        if !mapping.contains(" ---p ") {
+            return Err(format!("somebody stands at {address:x}: {mapping}"));
+        }
+    }
+    Ok(())
 }
