@@ -109,17 +109,35 @@ pub struct Search<'a> {
     refused: Vec<String>,
     hidden_size: u64,
     log_size: u64,
+    /// How many more finds are wanted.
+    wanted: u64,
 }
 
 impl<'a> Search<'a> {
     /// Nothing found yet.
     pub fn new(windows: &'a Windows) -> Self {
-        let found = Collector::new(windows);
-        Self { windows, found, read_size: 0, refused: Vec::new(), hidden_size: 0, log_size: 0 }
+        Self::until(windows, u64::MAX)
+    }
+
+    /// Nothing found yet; the search of memory ends after about so many finds.
+    pub fn until(windows: &'a Windows, wanted: u64) -> Self {
+        Self {
+            windows,
+            found: Collector::new(windows),
+            read_size: 0,
+            refused: Vec::new(),
+            hidden_size: 0,
+            log_size: 0,
+            wanted,
+        }
     }
 
     fn piece(&mut self, cursor: &mut Cursor<'_>, address: u64, bytes: &[u8]) {
+        if self.wanted == 0 {
+            return;
+        }
         self.windows.search(bytes, |at, window| {
+            self.wanted = self.wanted.saturating_sub(1);
             let address = address + at as u64;
             self.found.add(cursor.place(address), window, address);
         });

@@ -67,15 +67,21 @@ impl Places {
     /// As [`Places::new`], of a process whose blocks nobody wrote down: all
     /// memory that may hold blocks counts as if it had been one.
     pub fn without_a_journal(mappings: &[Mapping]) -> Self {
-        let mut ranges = Vec::new();
-        let mut file_end = 0;
+        // The program's own file is mapped first. What follows its writable pages
+        // is the rest of its statics, in several mappings where pages of it have
+        // settings of their own; what follows a library's is one mapping.
+        let program = mappings.first().map(|mapping| &mapping.path[..]);
+        let (mut ranges, mut statics_end, mut last_is_program) = (Vec::new(), 0, false);
         for mapping in mappings {
-            // What follows a file's writable pages is the rest of its statics.
-            if mapping.may_hold_blocks() && mapping.start != file_end {
+            let is_file = mapping.path.starts_with('/');
+            let follows = mapping.path.is_empty() && mapping.start == statics_end;
+            if mapping.may_hold_blocks() && !follows {
                 ranges.push((mapping.start, mapping.end));
             }
-            if mapping.access.starts_with("rw") && mapping.path.starts_with('/') {
-                file_end = mapping.end;
+            let is_program = Some(&mapping.path[..]) == program;
+            last_is_program = is_program || (follows && last_is_program);
+            if mapping.access.starts_with("rw") && (is_file || (follows && last_is_program)) {
+                statics_end = mapping.end;
             }
         }
         Self::new(mappings, &[], &Spans::of(ranges))
@@ -231,11 +237,18 @@ mod tests {
         let mappings = [
             mapping(0, 100, "/program"),
             mapping(100, 200, ""),
+            mapping(200, 210, ""),
             mapping(300, 400, "[heap]"),
             mapping(500, 600, ""),
+            mapping(600, 700, "/library"),
+            mapping(700, 800, ""),
+            mapping(800, 900, ""),
         ];
         let mut places = Places::without_a_journal(&mappings);
-        assert!(matches!(at(&places, 120), Place::Elsewhere(_)), "statics behind their file");
+        for address in [120, 205, 750] {
+            assert!(matches!(at(&places, address), Place::Elsewhere(_)), "statics behind a file");
+        }
+        assert_eq!(at(&places, 850), Place::Freed);
         assert_eq!(at(&places, 300), Place::Freed);
         assert_eq!(at(&places, 500), Place::Freed);
         let live = || Place::Live("told".into());

@@ -37,6 +37,15 @@ impl Settings {
     /// The same with a journal.
     pub const JOURNAL: Self = Self { mode: "journal", log: true, ..Self::COUNT };
 
+    /// Of a control it is enough to find much: unoptimised, an attack counts
+    /// the windows of a hundred megabytes that nobody wiped for a minute.
+    fn search(self, windows: &Windows) -> Search<'_> {
+        match cfg!(debug_assertions) && !self.wipe {
+            true => Search::until(windows, ENOUGH),
+            false => Search::new(windows),
+        }
+    }
+
     fn applied(self, child: Child, folder: &Path) -> Child {
         let word = |on| if on { "on" } else { "off" };
         let mut child = child
@@ -72,6 +81,8 @@ pub struct Found {
     pub no_core: Option<String>,
 }
 
+/// How many finds are much.
+const ENOUGH: u64 = 100_000;
 /// How many secrets the scenarios themselves have; those of the probes follow.
 pub(super) const SECRETS: usize = 3;
 
@@ -106,7 +117,7 @@ pub fn attack(child: Child, scenario: &str, settings: Settings) -> Found {
     let windows = Windows::of(&secrets);
     let log = folder.join(format!("{}.jay", child.process()));
     let target = target(&child, settings, settings.log.then_some(&log), &told);
-    let mut search = Search::new(&windows);
+    let mut search = settings.search(&windows);
     target.search_memory(&mut search).expect("a victim can be read by its parent");
     if settings.log {
         search.log(&log).expect("a log can be read");
@@ -116,7 +127,7 @@ pub fn attack(child: Child, scenario: &str, settings: Settings) -> Found {
         let log = Some(folder.join(format!("{process}.jay"))).filter(|log| log.exists());
         let mut target = Target::without_journal(process, log.as_deref()).expect("it waits");
         lay_over(&mut target, &told, "count");
-        let mut search = Search::new(&windows);
+        let mut search = settings.search(&windows);
         target.search_memory(&mut search).expect("its child can be read, too");
         if let Some(log) = &log {
             search.log(log).expect("a log can be read");
@@ -129,7 +140,7 @@ pub fn attack(child: Child, scenario: &str, settings: Settings) -> Found {
             Ok((path, still)) => {
                 lives = still;
                 let core = Core::open(&path).expect("what was written is a core file");
-                let mut search = Search::new(&windows);
+                let mut search = settings.search(&windows);
                 target.search_core(&core, &mut search).expect("a core file can be read");
                 residues.push((Attacked::Core, search.residue(&secrets)));
             }
