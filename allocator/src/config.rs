@@ -48,6 +48,7 @@ pub struct Config {
     pub(crate) chunk_size: u32,
     pub(crate) frames: u32,
     pub(crate) mappings: bool,
+    pub(crate) clear_registers: bool,
     pub(crate) verify: bool,
 }
 
@@ -64,6 +65,7 @@ impl Config {
             chunk_size: format::CHUNK_SIZE_DEFAULT,
             frames: limits::FRAMES_DEFAULT,
             mappings: true,
+            clear_registers: false,
             verify: false,
         }
     }
@@ -155,6 +157,18 @@ impl Config {
         self
     }
 
+    /// Whether vector registers are cleared (`SCRUBJAY_REGISTERS`: `on`, `off`)
+    /// after a wipe of 64 KiB or more, a large block's return to the kernel, and
+    /// a realloc that copied: what copies a secret leaves its last pieces there,
+    /// and a core dump shows them. It reaches the vector registers of the thread
+    /// at work, at that moment; not general registers, other threads', saved
+    /// contexts, or what the program still needs of them. 3 ns. Off unless told
+    /// otherwise.
+    pub const fn clear_registers(mut self, clear: bool) -> Self {
+        self.clear_registers = clear;
+        self
+    }
+
     /// The mode of a log that starts now.
     pub(crate) fn log_mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Journal)
@@ -193,6 +207,7 @@ impl Config {
         });
         choose(&mut self.mappings, c"SCRUBJAY_MAPPINGS", "on or off", switch);
         choose(&mut self.verify, c"SCRUBJAY_VERIFY", "on or off", switch);
+        choose(&mut self.clear_registers, c"SCRUBJAY_REGISTERS", "on or off", switch);
         choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {
             size(word).filter(|&bytes| bytes <= limits::LOG_LIMIT_MAX)
         });

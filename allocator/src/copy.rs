@@ -6,6 +6,8 @@
 //! A block that doubles lands just there: behind its old place and the heap's
 //! own 16 bytes. Measured on Zen 3, 16 KiB: 5,340 ns instead of 180.
 
+use crate::registers;
+
 /// The distance modulo this is what counts.
 const PAGE: usize = 4096;
 /// Twice the distance that was seen to matter.
@@ -30,6 +32,7 @@ pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, size: usize) {
         unsafe { to.copy_from_nonoverlapping(from, piece) };
         done += piece;
     }
+    registers::clear();
 }
 
 fn is_trap(from: *const u8, to: *mut u8) -> bool {

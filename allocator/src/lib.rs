@@ -89,11 +89,15 @@ mod quarantine;
 #[expect(unsafe_code, reason = "moves blocks")]
 mod realloc;
 mod recorder;
+#[expect(unsafe_code, reason = "clears them")]
+mod registers;
 mod registry;
 #[expect(unsafe_code, reason = "hands blocks back to the wrapped allocator")]
 mod release;
 mod report;
 mod scope;
+#[expect(unsafe_code, reason = "overwrites what lies below its own frame")]
+mod stack;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
 mod store;
 mod tag;
@@ -122,5 +126,6 @@ pub use inner::{Over, System};
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use scope::Scope;
+pub use stack::scrub_stack;
 pub use tag::Tag;
 pub use vault_tag::Frozen;

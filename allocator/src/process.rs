@@ -13,7 +13,8 @@ use crate::line::Line;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
 use crate::{
-    frames, heap, helper, journal, late, ledger, mapped, os, registry, tag, trailer, vault,
+    frames, heap, helper, journal, late, ledger, mapped, os, registers, registry, tag, trailer,
+    vault,
 };
 
 /// How far the process has come; unlike the mode word it survives a fork.
@@ -79,6 +80,9 @@ fn begin(config: &Config) {
     trailer::choose_key();
     if !config.mappings {
         mapped::forbid();
+    }
+    if config.clear_registers {
+        registers::switch_on();
     }
     tag::choose_untagged(config.wipe);
     let store = match config.log {

@@ -14,8 +14,8 @@ const PRESENT: u64 = 1 << 63;
 const SWAPPED: u64 = 1 << 62;
 
 /// Hands out the parts of a range that hold something, as offset and size.
-/// Where the kernel does not tell, that is all of it.
-pub(crate) fn each(start: usize, size: usize, mut found: impl FnMut(usize, usize)) {
+/// Where the kernel does not tell, which is the answer, that is all of it.
+pub(crate) fn each(start: usize, size: usize, mut found: impl FnMut(usize, usize)) -> bool {
     let page_size = os::page_size();
     let end = start + size;
     let mut part = |from: u64, to: u64| {
@@ -35,6 +35,7 @@ pub(crate) fn each(start: usize, size: usize, mut found: impl FnMut(usize, usize
         None => first as u64,
     };
     part(come_to, end as u64);
+    come_to >= end as u64
 }
 
 /// By `PAGEMAP_SCAN`; answers the address to which it has come.

@@ -14,7 +14,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::limits::TRAILER_SIZE;
-use crate::os;
+use crate::{os, registers};
 
 mod growing;
 mod slots;
@@ -78,6 +78,7 @@ pub(crate) fn keep(block: *mut u8, size: usize) -> bool {
 /// # Safety
 /// The block came from this module, and its owner gives it up.
 pub(crate) unsafe fn release(block: *mut u8, size: usize) {
+    registers::clear();
     // SAFETY: the caller's promise.
     if unsafe { growing::put(block, size) } {
         return;

@@ -27,7 +27,7 @@ pub(crate) use process::{
     write_error, write_error_pieces,
 };
 pub(crate) use threads::{
-    arm_thread_exit, back_off, create_exit_key, name_thread, start_thread, thread_id, thread_name,
-    wait_while, wake_all, yield_now,
+    arm_thread_exit, back_off, create_exit_key, name_thread, stack_limit, start_thread, thread_id,
+    thread_name, wait_while, wake_all, yield_now,
 };
 pub(crate) use time::{monotonic_ns, realtime_ns};

@@ -96,3 +96,46 @@ pub(crate) fn arm_thread_exit(key: u32) {
     // SAFETY: the key came from create_exit_key; the value is only a flag.
     unsafe { libc::pthread_setspecific(key, ptr::without_provenance(1)) };
 }
+
+/// The lowest address of the stack that a thread may write to, above its guard;
+/// `None` where `address`, which is on the stack in use, is not on one that the
+/// system knows: a coroutine's.
+pub(crate) fn stack_limit(address: usize) -> Option<usize> {
+    // A stack for signals may lie within the thread's own.
+    signal_stack_limit(address).or_else(|| own_stack_limit(address))
+}
+
+fn signal_stack_limit(address: usize) -> Option<usize> {
+    // SAFETY: all zeros is a valid stack_t.
+    let mut stack: libc::stack_t = unsafe { core::mem::zeroed() };
+    // SAFETY: nothing is set, and the answer's place is writable.
+    let refused = unsafe { libc::sigaltstack(ptr::null(), &mut stack) };
+    let start = stack.ss_sp as usize;
+    let holds = (start..start + stack.ss_size).contains(&address);
+    (refused == 0 && stack.ss_flags & libc::SS_ONSTACK != 0 && holds).then_some(start)
+}
+
+fn own_stack_limit(address: usize) -> Option<usize> {
+    // SAFETY: all zeros may be overwritten.
+    let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
+    // SAFETY: pthread_self has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: the thread lives, and the attributes are writable.
+    if unsafe { libc::pthread_getattr_np(thread, &mut attributes) } != 0 {
+        return None;
+    }
+    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+    // SAFETY: the attributes were filled in, and both places are writable.
+    let refused = unsafe { libc::pthread_attr_getstack(&attributes, &mut start, &mut size) };
+    // SAFETY: as above.
+    let no_guard = unsafe { libc::pthread_attr_getguardsize(&attributes, &mut guard) };
+    // SAFETY: nobody uses them any more.
+    unsafe { libc::pthread_attr_destroy(&mut attributes) };
+    if refused != 0 || no_guard != 0 {
+        return None;
+    }
+    let (start, end) = (start as usize, start as usize + size);
+    // Whether the guard counts in the stack's size depends on the C library.
+    let limit = start + guard;
+    (limit..end).contains(&address).then_some(limit)
+}

@@ -2,7 +2,7 @@
 //! the block's size and for where it is: in the cache or not.
 
 use crate::limits::{COLD_ASKED_MIN, TOUCHED_ASKED_MIN};
-use crate::touched;
+use crate::{registers, touched};
 
 #[cfg_attr(not(target_arch = "x86_64"), path = "cold_elsewhere.rs")]
 mod cold;
@@ -31,14 +31,16 @@ pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
 unsafe fn wipe_large(start: *mut u8, size: usize) {
     if size < TOUCHED_ASKED_MIN {
         // SAFETY: the caller's promise.
-        return unsafe { wipe_part(start, size) };
+        unsafe { wipe_part(start, size) };
+    } else {
+        touched::each(start as usize, size, |offset, size| {
+            // SAFETY: the part lies within the block.
+            let part = unsafe { start.add(offset) };
+            // SAFETY: as above.
+            unsafe { wipe_part(part, size) };
+        });
     }
-    touched::each(start as usize, size, |offset, size| {
-        // SAFETY: the part lies within the block.
-        let part = unsafe { start.add(offset) };
-        // SAFETY: as above.
-        unsafe { wipe_part(part, size) };
-    });
+    registers::clear();
 }
 
 /// # Safety

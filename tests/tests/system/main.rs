@@ -25,9 +25,11 @@ mod names_of_logs_have_placeholders;
 mod no_release_leaves_a_secret;
 mod panics_leave_scopes_as_they_were;
 mod policy_and_tag_decide_who_is_wiped;
+mod registers_are_cleared_where_that_is_asked_for;
 mod secrets_stand_in_the_registry_while_they_live;
 mod tags_beyond_the_limit_count_as_untagged;
 mod ten_thousand_threads_take_the_place_of_few;
+mod the_stack_below_a_caller_is_scrubbed;
 mod valgrind_counts_the_same;
 mod verified_blocks_go_round_undisturbed;
 mod who_drops_does_not_wait;
@@ -57,9 +59,11 @@ fn main() -> ExitCode {
         no_release_leaves_a_secret,
         panics_leave_scopes_as_they_were,
         policy_and_tag_decide_who_is_wiped,
+        registers_are_cleared_where_that_is_asked_for,
         secrets_stand_in_the_registry_while_they_live,
         tags_beyond_the_limit_count_as_untagged,
         ten_thousand_threads_take_the_place_of_few,
+        the_stack_below_a_caller_is_scrubbed,
         valgrind_counts_the_same,
         verified_blocks_go_round_undisturbed,
         who_drops_does_not_wait,
