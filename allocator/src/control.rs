@@ -88,6 +88,8 @@ pub(crate) struct Control {
     pub(crate) orphans: Lock,
     /// Guards the blocks that are held back.
     pub(crate) quarantine: Lock,
+    /// Guards the search of memory: two would find each other's buffers.
+    pub(crate) searches: Lock,
 }
 
 #[repr(C)]
@@ -113,6 +115,7 @@ static PAGE: Page = Page {
         tags: Lock::new(),
         orphans: Lock::new(),
         quarantine: Lock::new(),
+        searches: Lock::new(),
     },
     rest: [0; PAGE_SIZE - size_of::<Control>()],
 };

@@ -2,6 +2,7 @@
 //!
 //! None of them allocates through Rust's global allocator.
 
+mod apart;
 mod files;
 mod guarded;
 mod memory;
@@ -10,6 +11,7 @@ mod process;
 mod threads;
 mod time;
 
+pub(crate) use apart::{open_file, read_memory, read_on, run_apart};
 pub(crate) use files::{
     NoRoom, close, create_file, identity, lock_file, read_file, remove_file, reserve_file, write_at,
 };
