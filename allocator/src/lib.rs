@@ -95,7 +95,11 @@ mod registry;
 #[expect(unsafe_code, reason = "hands blocks back to the wrapped allocator")]
 mod release;
 mod report;
+#[expect(unsafe_code, reason = "searches on memory of its own")]
+mod residue;
 mod scope;
+#[expect(unsafe_code, reason = "allocates, and hands blocks back")]
+mod self_test;
 #[expect(unsafe_code, reason = "overwrites what lies below its own frame")]
 mod stack;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
@@ -125,7 +129,9 @@ pub use dump::{dump, start_log};
 pub use inner::{Over, System};
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
+pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
 pub use scope::Scope;
+pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
 pub use stack::scrub_stack;
 pub use tag::Tag;
 pub use vault_tag::Frozen;
