@@ -6,16 +6,21 @@ use crate::{registers, touched};
 
 #[cfg_attr(not(target_arch = "x86_64"), path = "cold_elsewhere.rs")]
 mod cold;
+mod small;
 
 /// Overwrites a block with zeros. Of a large one only what was touched, lest
 /// the rest be faulted in.
 ///
 /// # Safety
 /// `size` bytes at `start` are writable and nobody else's.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
-    if size < COLD_ASKED_MIN {
+    if size <= small::SIZE_MAX {
         // SAFETY: the caller's promise is the very one that is needed.
+        unsafe { small::wipe(start, size) };
+        keep(start);
+    } else if size < COLD_ASKED_MIN {
+        // SAFETY: as above.
         unsafe { start.write_bytes(0, size) };
         keep(start);
     } else {
