@@ -30,7 +30,9 @@ pub fn test() {
         let answer: Value = serde_json::from_slice(&said.stdout).expect("an answer");
         answer["tags"][0]["watched"].clone()
     };
-    let age = |watched: &Value| watched["oldest_age_ns"].as_u64().expect("an age");
+    let age = |watched: &Value| {
+        watched["oldest_age_ns"].as_u64().unwrap_or_else(|| panic!("no age: {watched}"))
+    };
     let (short, long) = (watched("short"), watched("long"));
     assert_eq!((&short["blocks"], &short["bytes"]), (&1.into(), &500.into()));
     assert_eq!((&short["blocks_over_age"], &long["blocks_over_age"]), (&1.into(), &0.into()));
@@ -57,9 +59,10 @@ pub fn child(_: &[String]) {
     long.resize(100_000, 1);
     // Enough for a frame, with which the clock is measured.
     drop(std::hint::black_box(vec![1_u8; 64 << 20]));
-    let _short = {
+    let short = {
         let _scope = SHORT.enter();
         vec![1_u8; 500]
     };
     scrubjay_tests::child::pause();
+    std::mem::forget((long, short));
 }
