@@ -68,6 +68,8 @@ pub fn secret(key: u64) -> Vec<u8> {
 const LIVE: &str = "live/";
 /// Label of a range that was a thread's stack.
 const STACK: &str = "stack";
+/// Label of a number of pages that were swapped out.
+const SWAPPED: &str = "swapped-pages";
 /// Label of another process that waits, too.
 const PROCESS: &str = "process";
 
@@ -97,6 +99,11 @@ impl Released {
     pub fn note_live(&mut self, label: &'static str, bytes: &[u8]) {
         assert!(label.starts_with(LIVE), "{label}");
         self.note(label, bytes.as_ptr() as usize, bytes.len());
+    }
+
+    /// Notes how many pages of a block were swapped out.
+    pub fn note_swapped(&mut self, count: usize) {
+        self.note(SWAPPED, count, 0);
     }
 
     /// Notes another process, which waits as this one does.
@@ -137,6 +144,8 @@ pub struct Told {
     pub live: Vec<(String, u64, u64)>,
     /// Stacks of threads, start and end.
     pub stacks: Vec<(u64, u64)>,
+    /// How many pages were swapped out.
+    pub swapped: Option<u64>,
     /// Processes that wait, too.
     pub processes: Vec<u32>,
 }
@@ -151,6 +160,7 @@ impl Told {
             let [start, size] = [start, size].map(|word| word.parse::<u64>().expect("a number"));
             match label {
                 STACK => told.stacks.push((start, start + size)),
+                SWAPPED => told.swapped = Some(start),
                 PROCESS => told.processes.push(start as u32),
                 _ if label.starts_with(LIVE) => told.live.push((label.to_owned(), start, size)),
                 _ => told.released.push((label.to_owned(), start, size)),

@@ -198,7 +198,7 @@ mod tests {
     use std::fs;
     use std::hint::black_box;
 
-    use scrubjay_log_format::header::HeaderFields;
+    use scrubjay_log_format::FileHeader;
     use scrubjay_log_format::{
         ChunkHeader, ChunkKind, ClockKind, Event, EventKind, Mode, WipePolicy, header,
     };
@@ -209,7 +209,7 @@ mod tests {
 
     /// A log of one chunk, in which blocks are allocated.
     fn log(blocks: &[Block]) -> Vec<u8> {
-        let fields = HeaderFields {
+        let fields = FileHeader {
             chunk_size: CHUNK_SIZE as u32,
             flags: 0,
             mode: Mode::Journal,
@@ -223,8 +223,8 @@ mod tests {
             frame_capacity: 0,
             limit_bytes: 0,
             page_size: 4096,
-            program: b"attacked",
-            host: b"",
+            program: "attacked",
+            host: "",
         };
         let mut log = fields.encode().to_vec();
         log.resize(CHUNK_SIZE.max(header::SIZE), 0);

@@ -17,6 +17,7 @@ mod refusals;
 mod run;
 mod shrinks;
 mod strings;
+mod swapped;
 mod text;
 mod threads;
 mod verdict;
@@ -57,7 +58,11 @@ const OWN: [(&str, Way); 20] = [
 const FORKS: [(&str, Way); 2] =
     [("fork", forks::by_the_library), ("fork-by-system-call", forks::by_the_system_call)];
 
-/// The names of all scenarios.
+/// The name of a scenario that needs a system which swaps.
+pub const SWAPPED: &str = "swapped-out";
+const SWAP: [(&str, Way); 1] = [(SWAPPED, swapped::free)];
+
+/// The names of all scenarios that need nothing of the system.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let ways = WAYS.iter().chain(&OWN).chain(&FORKS);
     ways.map(|(name, _)| *name).chain([AT_EXIT])
@@ -85,7 +90,7 @@ pub fn play(arguments: &[String]) {
         black_box(&on_stack);
         std::process::exit(0);
     }
-    let named = WAYS.iter().chain(&OWN).chain(&FORKS).find(|(known, _)| known == name);
+    let named = WAYS.iter().chain(&OWN).chain(&FORKS).chain(&SWAP).find(|(known, _)| known == name);
     let Some((_, play)) = named else { panic!("no such scenario: {name}") };
     play(key, &mut released);
     probes::give_up_unwiped(key, &mut released);

@@ -77,6 +77,9 @@ pub struct Found {
     pub residues: Vec<(Attacked, Residue)>,
     /// Windows in the ranges that the victim gave up, by its labels.
     pub labels: BTreeMap<String, usize>,
+    /// How many pages of its blocks were swapped out at the least, where the
+    /// victim says.
+    pub swapped: Option<u64>,
     /// Why there was no core file to search, if one was asked for.
     pub no_core: Option<String>,
 }
@@ -152,7 +155,7 @@ pub fn attack(child: Child, scenario: &str, settings: Settings) -> Found {
     }
     let finished = child.finish();
     assert!(finished.status.success() || !lives, "{scenario}: {finished:?}");
-    Found { residues, labels, no_core }
+    Found { residues, labels, swapped: told.swapped, no_core }
 }
 
 /// The victim's memory, and what is known of it.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
+mod a_page_that_was_swapped_out_is_wiped;
 mod no_scenario_leaves_a_secret;
 mod without_wiping_every_scenario_leaves_one;
 
@@ -14,6 +15,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
+        a_page_that_was_swapped_out_is_wiped,
         no_scenario_leaves_a_secret,
         without_wiping_every_scenario_leaves_one,
     ])
