@@ -103,6 +103,6 @@ pub fn child(_: &[String]) {
             println!("told {} {}", stats.name, figures.join(" "));
         }
     }
-    scrubjay_tests::child::pause();
+    child::pause();
     std::mem::forget(kept);
 }

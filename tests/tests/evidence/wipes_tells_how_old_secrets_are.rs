@@ -63,6 +63,6 @@ pub fn child(_: &[String]) {
         let _scope = SHORT.enter();
         vec![1_u8; 500]
     };
-    scrubjay_tests::child::pause();
+    child::pause();
     std::mem::forget((long, short));
 }

@@ -361,7 +361,7 @@ impl Wipes {
         if self.passed_through_blocks > 0 {
             let blocks = text::plural(self.passed_through_blocks, "block");
             let bytes = text::plural(self.passed_through_bytes, "byte");
-            lines.push(format!("{blocks} of C code from before scrubjay passed through, {bytes}"));
+            lines.push(format!("{blocks} of C code without a trailer passed through, {bytes}"));
         }
         if self.verified_blocks > 0 {
             let blocks = text::plural(self.verified_blocks, "released block");
