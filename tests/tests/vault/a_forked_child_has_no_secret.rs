@@ -3,7 +3,7 @@
 //! addresses become nobody else's. Vaults of its own it can have. The parent
 //! does not notice.
 
-use scrubjay::{Tag, Vault};
+use scrubjay::{Report, Tag, Vault};
 use scrubjay_tests::child::pause;
 use scrubjay_tests::system::{self, Fork};
 use scrubjay_tests::{child, confine};
@@ -60,6 +60,9 @@ pub fn child(arguments: &[String]) {
         for key in &mut keys[..COUNT / 2] {
             assert!(key.try_reserve(SIZE).is_err(), "a child has nothing to grow");
         }
+        let report = Report::now();
+        let stats = report.tag(KEY.name()).expect("the tag was entered");
+        assert_eq!((stats.failed_count, stats.live_blocks), (COUNT as u64 / 2, 0));
         drop(std::mem::take(&mut keys));
         let own = {
             let _scope = KEY.enter();

@@ -18,7 +18,7 @@ const LOCK_LIMIT: u64 = 64 << 10;
 const SIZE: usize = 3_000;
 
 /// What is missing, the tag, and what is said.
-const CASES: [(&str, &Tag, &str); 10] = [
+const CASES: [(&str, &Tag, &str); 13] = [
     ("locks", &STRICT, "vault tag strict refuses a block: LOCKS"),
     ("locks", &LOCKED, "vault tag locked refuses a block: LOCKS"),
     (
@@ -30,6 +30,20 @@ const CASES: [(&str, &Tag, &str); 10] = [
     ("locks", &HEAP, "vault tag heap makes do with ordinary blocks: LOCKS"),
     ("secret", &STRICT, "vault tag strict refuses a block: SECRET"),
     ("secret", &LOCKED, "vault tag locked makes do with locked pages that root can read: SECRET"),
+    (
+        "both",
+        &LOCKED,
+        "vault tag locked makes do with locked pages that root can read: SECRET\n\
+         scrubjay: vault tag locked refuses a block: LOCKS",
+    ),
+    (
+        "both",
+        &UNLOCKED,
+        "vault tag unlocked makes do with locked pages that root can read: SECRET\n\
+         scrubjay: vault tag unlocked makes do with guarded pages that may be swapped out and \
+         that root can read: LOCKS",
+    ),
+    ("both", &STRICT, "vault tag strict refuses a block: SECRET"),
     (
         "descriptors",
         &STRICT,
@@ -64,8 +78,10 @@ pub fn test() {
         assert_eq!(state & tag::VAULT_REFUSED != 0, refuses, "{missing}, {}", tag.name());
         // What all blocks had that there were: until the limit, all.
         let is_secret = missing == "locks" && refuses;
+        let is_locked = is_secret || tag.name() == "locked" && missing != "addresses";
+        assert_eq!(state & tag::VAULT_LOCKED != 0, is_locked, "{missing}, {}", tag.name());
         assert_eq!(state & tag::VAULT_SECRET != 0, is_secret, "{missing}, {}", tag.name());
-        let is_guarded = (is_secret || !refuses) && !said.contains("ordinary");
+        let is_guarded = said.contains("pages that") || is_secret;
         assert_eq!(state & tag::VAULT_GUARDED != 0, is_guarded, "{missing}, {}", tag.name());
         assert!(log.tags[&index].is_vault);
     }
@@ -82,7 +98,12 @@ pub fn child(arguments: &[String]) {
             confine::limit_locked_memory(LOCK_LIMIT);
             VaultError::LockLimit { limit_bytes: LOCK_LIMIT }
         }
-        "secret" => {
+        "both" if name != "strict" => {
+            confine::forbid_secret_memory();
+            confine::limit_locked_memory(LOCK_LIMIT);
+            VaultError::LockLimit { limit_bytes: LOCK_LIMIT }
+        }
+        "secret" | "both" => {
             confine::forbid_secret_memory();
             VaultError::NoSecretMemory { errno: libc::ENOSYS }
         }
@@ -117,7 +138,8 @@ pub fn child(arguments: &[String]) {
     assert_eq!((stats.live_blocks, stats.failed_count), (blocks.len() as u64, refused));
     if refused > 0 {
         assert_eq!(status.refusal(), Some(expected));
-        let had = if arguments[0] == "locks" { LOCK_LIMIT / 4096 } else { 0 };
+        let has_limit = matches!(expected, VaultError::LockLimit { .. });
+        let had = if has_limit { LOCK_LIMIT / 4096 } else { 0 };
         assert_eq!(blocks.len() as u64, had);
         assert_eq!(tag.prepare_vault(), Err(expected));
         // What is released can be had again.

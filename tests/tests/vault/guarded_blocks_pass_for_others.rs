@@ -17,8 +17,11 @@ const ALIGNMENTS: [usize; 6] = [1, 8, 64, 4_096, 65_536, 1 << 20];
 const SIZES: [usize; 7] = [1, 7, 24, 100, 4_088, 4_089, 70_000];
 
 pub fn test() {
-    let finished = child!().succeed();
-    assert_eq!(finished.errors, "");
+    // Where released blocks are held back to be verified, those of vaults are not.
+    for verify in ["off", "on"] {
+        let finished = child!().setting("SCRUBJAY_VERIFY", verify).succeed();
+        assert_eq!(finished.errors, "");
+    }
 }
 
 pub fn child(_: &[String]) {
