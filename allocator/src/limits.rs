@@ -71,21 +71,25 @@ pub(crate) const FAILED_SIZE_MAX: usize = format::event::ADDRESS_MAX as usize;
 /// glibc maps them, too, whatever its thresholds have become.
 pub(crate) const MAPPED_MIN: usize = 32 << 20;
 /// A block that grows to this size or above moves to a mapping once, bytes,
-/// and is remapped from then on. glibc begins to map blocks here, too.
-pub(crate) const MAPPED_GROWTH_MIN: usize = 128 << 10;
+/// and is remapped from then on. The smaller, the less was copied and wiped by
+/// then; at half of it page tables would take half as much as the blocks.
+pub(crate) const MAPPED_GROWTH_MIN: usize =
+    if cfg!(target_arch = "x86_64") { 16 << 10 } else { 128 << 10 };
+/// Where slots for blocks that grow are all taken, one that grows to this size
+/// gets a slot of the other kind, which is not kept; smaller ones are left to
+/// the inner allocator.
+pub(crate) const MAPPED_UNKEPT_MIN: usize = 1 << 20;
 /// Blocks that grow stand in slots of this power of two until they outgrow it.
 pub(crate) const GROWING_SLOT_SHIFT: u32 = 25;
 /// What slots without a block may hold in pages, wiped, for the next block that
 /// grows, bytes: as much as glibc's heap keeps of blocks that it once mapped.
 pub(crate) const KEPT_SIZE_MAX: usize = 32 << 20;
-/// How many slots are kept.
-pub(crate) const KEPT_SLOTS_MAX: usize = 16;
 /// A mapped block that shrinks below this leaves its mapping, bytes: a release
 /// of less need not ask whose the block is.
-pub(crate) const MAPPED_KEPT_MIN: usize = 128 << 10;
-/// Mapped blocks stand in slots of 2^17 to 2^36 bytes; larger ones are left to
+pub(crate) const MAPPED_KEPT_MIN: usize = MAPPED_GROWTH_MIN;
+/// Mapped blocks stand in slots of 2^20 to 2^36 bytes; larger ones are left to
 /// the inner allocator.
-pub(crate) const SLOT_SHIFT_MIN: u32 = 17;
+pub(crate) const SLOT_SHIFT_MIN: u32 = 20;
 /// See [`SLOT_SHIFT_MIN`].
 pub(crate) const SLOT_SHIFT_MAX: u32 = 36;
 /// Slots of one size, at most; blocks beyond are left to the inner allocator.
@@ -140,7 +144,8 @@ const _: () = assert!(CELL_PAGES_MAX >= THREAD_SLOTS_MAX);
 const _: () = assert!(WINDOW_SIZE.is_multiple_of(format::CHUNK_SIZE_MIN as usize));
 const _: () = assert!(MAPPED_KEPT_MIN <= MAPPED_GROWTH_MIN);
 const _: () = assert!(MAPPED_GROWTH_MIN <= MAPPED_MIN);
-const _: () = assert!(MAPPED_GROWTH_MIN >= 1 << SLOT_SHIFT_MIN);
+const _: () = assert!(MAPPED_GROWTH_MIN <= MAPPED_UNKEPT_MIN);
+const _: () = assert!(MAPPED_UNKEPT_MIN >= 1 << SLOT_SHIFT_MIN);
 const _: () = assert!(GROWING_SLOT_SHIFT >= SLOT_SHIFT_MIN && GROWING_SLOT_SHIFT < SLOT_SHIFT_MAX);
 const _: () = assert!(KEPT_SIZE_MAX <= 1 << GROWING_SLOT_SHIFT);
 const _: () = assert!(SLOTS_SPAN_MAX >> SLOT_SHIFT_MAX > 0);

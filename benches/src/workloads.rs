@@ -55,6 +55,9 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "vec 16 MiB", run: vec::<{ 16 << 20 }>, operations_min: 1 },
     Workload { name: "vec 32 MiB", run: vec::<{ 32 << 20 }>, operations_min: 1 },
     Workload { name: "vec 64 MiB", run: vec::<{ 64 << 20 }>, operations_min: 1 },
+    Workload { name: "many 24 KiB", run: many::<{ 24 << 10 }>, operations_min: MANY },
+    Workload { name: "many 100 KiB", run: many::<{ 100 << 10 }>, operations_min: MANY },
+    Workload { name: "many 500 KiB", run: many::<{ 500 << 10 }>, operations_min: MANY },
     Workload { name: "untouched 1 GiB", run: untouched::<{ 1 << 30 }>, operations_min: 16 },
 ];
 
@@ -71,6 +74,7 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("memset", "a block that stands filled with zeros, by the C library's memset"),
     ("cold", "one of many blocks, 256 MiB together, that are filled in turn, then freed in turn"),
     ("vec", "a `Vec<u64>` grown to this size by `push`, and dropped"),
+    ("many", "one of 200 `Vec<u64>`s that grow in turn to this size, and are dropped together"),
     ("first vec", "the same, the only time in a process's life"),
     ("untouched", "alloc and free"),
 ];
@@ -163,6 +167,24 @@ fn vec<const SIZE: usize>(operations: u64) {
             grown.push(black_box(index));
         }
         drop(black_box(grown));
+    }
+}
+
+/// Vecs that grow at the same time.
+const MANY: u64 = 200;
+
+fn many<const SIZE: usize>(operations: u64) {
+    for _ in 0..operations / MANY {
+        let mut all = vec![Vec::new(); MANY as usize];
+        // Each in turn by a piece, so that none can grow where it stands.
+        for piece in 0..(SIZE / 1000) as u64 {
+            for grown in &mut all {
+                for index in 0..125 {
+                    grown.push(black_box(piece + index));
+                }
+            }
+        }
+        drop(black_box(all));
     }
 }
 

@@ -7,32 +7,35 @@
 //! the page does. The C library's heap keeps as much, unwiped.
 
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::slots::{self, GROWING, give_slot_back, slot_size, take_slot};
 use super::{ALIGN, pages};
-use crate::limits::{KEPT_SIZE_MAX, KEPT_SLOTS_MAX, SLOTS_MAX, TRAILER_SIZE};
+use crate::limits::{KEPT_SIZE_MAX, SLOTS_MAX, TRAILER_SIZE};
 use crate::os;
 
-/// How far a slot is mapped, and how far its pages may hold memory, in bytes;
-/// between the two nobody has written.
-static MAPPED: [AtomicU64; SLOTS_MAX] = [const { AtomicU64::new(0) }; SLOTS_MAX];
-static TOUCHED: [AtomicU64; SLOTS_MAX] = [const { AtomicU64::new(0) }; SLOTS_MAX];
-/// In [`TOUCHED`]: the slot is to be kept when its block goes.
-const KEEP: u64 = 1;
+/// How far a slot is mapped, in bytes.
+static MAPPED: [AtomicUsize; SLOTS_MAX] = [const { AtomicUsize::new(0) }; SLOTS_MAX];
+/// What a kept slot's pages may hold, in bytes; [`KEEP`] is set from the moment
+/// that its block's release begins.
+static HELD: [AtomicUsize; SLOTS_MAX] = [const { AtomicUsize::new(0) }; SLOTS_MAX];
+const KEEP: usize = 1;
+/// Up to where each page of a slot is known to hold something, in bytes.
+static TOUCHED: [AtomicUsize; SLOTS_MAX] = [const { AtomicUsize::new(0) }; SLOTS_MAX];
 
-/// Kept slots: a number and 1, or 0.
-static KEPT: [AtomicU32; KEPT_SLOTS_MAX] = [const { AtomicU32::new(0) }; KEPT_SLOTS_MAX];
-/// How many are kept or about to be, and what they may hold in bytes.
-static KEPT_COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Kept slots, a bit each.
+static KEPT: [AtomicU64; SLOTS_MAX / 64] = [const { AtomicU64::new(0) }; SLOTS_MAX / 64];
+/// What all that are kept, or about to be, may hold in bytes.
 static KEPT_SIZE: AtomicUsize = AtomicUsize::new(0);
 
 const _: () = assert!(slot_size(GROWING) >= KEPT_SIZE_MAX);
-const _: () = assert!(SLOTS_MAX < u32::MAX as usize);
+const _: () = assert!(ALIGN > KEEP);
 
-/// The number of the slot, if it is one for blocks that grow.
+/// The number of the slot that a block stands in, if it is one for blocks that
+/// grow.
 fn number_of(block: *mut u8) -> Option<usize> {
-    slots::slot_of(block).filter(|&(class, _)| class == GROWING).map(|(_, number)| number)
+    let (class, number) = slots::slot_of(block)?;
+    (class == GROWING && slots::address_of(class, number) == block).then_some(number)
 }
 
 /// How much is mapped for a block of `size` bytes: it can double.
@@ -57,7 +60,8 @@ pub(super) fn map(size: usize) -> *mut u8 {
     if unsafe { os::map_over(block, mapped, None, 0) }
         && let Some(number) = number_of(block)
     {
-        MAPPED[number].store(mapped as u64, Ordering::Relaxed);
+        MAPPED[number].store(mapped, Ordering::Relaxed);
+        HELD[number].store(0, Ordering::Relaxed);
         TOUCHED[number].store(0, Ordering::Relaxed);
         return block;
     }
@@ -70,7 +74,7 @@ pub(super) fn map(size: usize) -> *mut u8 {
 pub(super) fn reach(block: *mut u8, size: usize) -> bool {
     let Some(number) = number_of(block) else { return true };
     let Some(wanted) = mapped_for(size) else { return false };
-    let mapped = MAPPED[number].load(Ordering::Relaxed) as usize;
+    let mapped = MAPPED[number].load(Ordering::Relaxed);
     if size <= mapped {
         return true;
     }
@@ -80,41 +84,45 @@ pub(super) fn reach(block: *mut u8, size: usize) -> bool {
     // SAFETY: the slot is ours, and nothing refers to its rest.
     let reached = unsafe { os::map_over(rest, wanted - mapped, None, 0) };
     if reached {
-        MAPPED[number].store(wanted as u64, Ordering::Relaxed);
+        MAPPED[number].store(wanted, Ordering::Relaxed);
     }
     reached
 }
 
 /// A slot that was kept. Its pages are blank.
 fn take_kept() -> Option<*mut u8> {
-    if KEPT_COUNT.load(Ordering::Relaxed) == 0 {
+    if KEPT_SIZE.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    let kept = KEPT.iter().find_map(|kept| match kept.load(Ordering::Relaxed) {
-        0 => None,
-        _ => Some(kept.swap(0, Ordering::Acquire)).filter(|&kept| kept > 0),
-    })?;
-    let number = kept as usize - 1;
-    KEPT_SIZE.fetch_sub(TOUCHED[number].load(Ordering::Relaxed) as usize, Ordering::Relaxed);
-    KEPT_COUNT.fetch_sub(1, Ordering::Relaxed);
-    Some(slots::address_of(GROWING, number))
+    for (index, word) in KEPT.iter().enumerate() {
+        let mut kept = word.load(Ordering::Relaxed);
+        while kept != 0 {
+            let bit = kept.trailing_zeros() as usize;
+            let without = kept & !(1 << bit);
+            match word.compare_exchange_weak(kept, without, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => {
+                    let number = index * 64 + bit;
+                    let held = HELD[number].load(Ordering::Relaxed);
+                    KEPT_SIZE.fetch_sub(held, Ordering::Relaxed);
+                    return Some(slots::address_of(GROWING, number));
+                }
+                Err(now) => kept = now,
+            }
+        }
+    }
+    None
 }
 
 /// Whether the slot of a block of `size` bytes, which is about to go, will be
 /// kept: then its owner has to wipe it. The trailer counts in the size.
 pub(super) fn keep(block: *mut u8, size: usize) -> bool {
     let Some(number) = number_of(block) else { return false };
-    let touched = pages(size).max(TOUCHED[number].load(Ordering::Relaxed) as usize);
-    if KEPT_COUNT.fetch_add(1, Ordering::Relaxed) >= KEPT_SLOTS_MAX {
-        KEPT_COUNT.fetch_sub(1, Ordering::Relaxed);
+    let held = pages(size).max(HELD[number].load(Ordering::Relaxed));
+    if KEPT_SIZE.fetch_add(held, Ordering::Relaxed) + held > KEPT_SIZE_MAX {
+        KEPT_SIZE.fetch_sub(held, Ordering::Relaxed);
         return false;
     }
-    if KEPT_SIZE.fetch_add(touched, Ordering::Relaxed) + touched > KEPT_SIZE_MAX {
-        KEPT_SIZE.fetch_sub(touched, Ordering::Relaxed);
-        KEPT_COUNT.fetch_sub(1, Ordering::Relaxed);
-        return false;
-    }
-    TOUCHED[number].store(touched as u64 | KEEP, Ordering::Relaxed);
+    HELD[number].store(held | KEEP, Ordering::Relaxed);
     true
 }
 
@@ -126,25 +134,37 @@ pub(super) fn keep(block: *mut u8, size: usize) -> bool {
 /// up.
 pub(super) unsafe fn put(block: *mut u8, size: usize) -> bool {
     let Some(number) = number_of(block) else { return false };
-    let touched = TOUCHED[number].load(Ordering::Relaxed);
-    if touched & KEEP == 0 {
+    let held = HELD[number].load(Ordering::Relaxed);
+    if held & KEEP == 0 {
         return false;
     }
-    TOUCHED[number].store(touched & !KEEP, Ordering::Relaxed);
+    HELD[number].store(held & !KEEP, Ordering::Relaxed);
     // SAFETY: the block ends with its trailer.
     let trailer = unsafe { block.add(size - TRAILER_SIZE) };
     // SAFETY: as above.
     unsafe { trailer.write_bytes(0, TRAILER_SIZE) };
-    for kept in &KEPT {
-        let number = number as u32 + 1;
-        if kept.compare_exchange(0, number, Ordering::Release, Ordering::Relaxed).is_ok() {
-            return true;
-        }
+    KEPT[number / 64].fetch_or(1 << (number % 64), Ordering::Release);
+    true
+}
+
+/// Up to where each page of a slot is known to hold something, in bytes; 0 for
+/// what is no block that grows.
+pub(super) fn touched(block: *mut u8) -> usize {
+    number_of(block).map_or(0, |number| TOUCHED[number].load(Ordering::Relaxed))
+}
+
+/// Takes down that each page of a block of `size` bytes holds something.
+pub(super) fn note_touched(block: *mut u8, size: usize) {
+    if let Some(number) = number_of(block) {
+        TOUCHED[number].fetch_max(size, Ordering::Relaxed);
     }
-    // Another thread is between taking one and counting it: as if not kept.
-    KEPT_SIZE.fetch_sub(touched as usize & !(KEEP as usize), Ordering::Relaxed);
-    KEPT_COUNT.fetch_sub(1, Ordering::Relaxed);
-    false
+}
+
+/// Takes down that pages of a slot hold nothing any more, from `size` on.
+pub(super) fn note_blanked(block: *mut u8, size: usize) {
+    if let Some(number) = number_of(block) {
+        TOUCHED[number].fetch_min(size, Ordering::Relaxed);
+    }
 }
 
 /// Gives a slot's pages back to the kernel.
@@ -157,5 +177,3 @@ unsafe fn unmap(block: *mut u8) {
         give_slot_back(block);
     }
 }
-
-const _: () = assert!(ALIGN as u64 > KEEP);

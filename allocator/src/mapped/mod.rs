@@ -13,7 +13,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::limits::TRAILER_SIZE;
+use crate::limits::{MAPPED_UNKEPT_MIN, TRAILER_SIZE};
 use crate::{os, registers};
 
 mod growing;
@@ -63,13 +63,26 @@ pub(crate) fn map_growing(size: usize) -> *mut u8 {
         return ptr::null_mut();
     }
     let block = growing::map(size);
-    if block.is_null() { map(size) } else { block }
+    if block.is_null() && size >= MAPPED_UNKEPT_MIN { map(size) } else { block }
 }
 
 /// Whether the pages of a block that is about to go will be kept, so that they
 /// have to be wiped, instead of being returned to the kernel.
 pub(crate) fn keep(block: *mut u8, size: usize) -> bool {
     growing::keep(block, size)
+}
+
+/// Up to where each page of a block is known to hold something, in bytes: what
+/// need not be asked.
+pub(crate) fn touched(block: *mut u8) -> usize {
+    if contains(block) { growing::touched(block) } else { 0 }
+}
+
+/// Takes down that each page of a block of `size` bytes holds something.
+pub(crate) fn note_touched(block: *mut u8, size: usize) {
+    if contains(block) {
+        growing::note_touched(block, size);
+    }
 }
 
 /// Releases a block of `size` bytes: to the kernel, unless [`keep`] has said
@@ -139,6 +152,7 @@ pub(crate) unsafe fn shrink(block: *mut u8, size: usize, new_size: usize) {
         let tail = unsafe { block.add(new) };
         // SAFETY: its owner gave it up.
         unsafe { os::blank_pages(tail, old - new) };
+        growing::note_blanked(block, new);
     }
 }
 

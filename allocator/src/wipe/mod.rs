@@ -2,7 +2,7 @@
 //! the block's size and for where it is: in the cache or not.
 
 use crate::limits::{COLD_ASKED_MIN, TOUCHED_ASKED_MIN};
-use crate::{registers, touched};
+use crate::{mapped, registers, touched};
 
 #[cfg_attr(not(target_arch = "x86_64"), path = "cold_elsewhere.rs")]
 mod cold;
@@ -34,16 +34,23 @@ pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
 #[cold]
 #[inline(never)]
 unsafe fn wipe_large(start: *mut u8, size: usize) {
-    if size < TOUCHED_ASKED_MIN {
-        // SAFETY: the caller's promise.
-        unsafe { wipe_part(start, size) };
-    } else {
-        touched::each(start as usize, size, |offset, size| {
+    let known = if size < TOUCHED_ASKED_MIN { size } else { mapped::touched(start).min(size) };
+    if known > 0 {
+        // SAFETY: the part lies within the block.
+        unsafe { wipe_part(start, known) };
+    }
+    let mut wiped = known;
+    if known < size {
+        touched::each(start as usize + known, size - known, |offset, size| {
             // SAFETY: the part lies within the block.
-            let part = unsafe { start.add(offset) };
+            let part = unsafe { start.add(known + offset) };
             // SAFETY: as above.
             unsafe { wipe_part(part, size) };
+            wiped += size;
         });
+    }
+    if wiped == size {
+        mapped::note_touched(start, size);
     }
     registers::clear();
 }

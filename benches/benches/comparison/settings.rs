@@ -80,6 +80,9 @@ const WIPING: &[&str] = &[
     "vec 16 MiB",
     "vec 32 MiB",
     "vec 64 MiB",
+    "many 24 KiB",
+    "many 100 KiB",
+    "many 500 KiB",
 ];
 
 /// Each program that Cargo has built for this run, once.
