@@ -33,6 +33,9 @@ pub struct Tag {
     /// Freed bytes that a slot has not yet counted as wiped, returned, carried
     /// or unwiped, by slot; none where that adds up.
     pub gaps: Vec<(u32, i64)>,
+    /// Its blocks in the registry, and their bytes.
+    pub registered_blocks: u64,
+    pub registered_bytes: u64,
     /// The greatest `HIGH - PUBLISHED` of a slot: what no peak holds yet.
     unpublished_high: i64,
 }
@@ -230,7 +233,9 @@ impl Ledger {
                 ChunkKind::Frames => self.frames.moment(index, record),
                 ChunkKind::FrameRows => self.frames.row(index, record, &file.header),
                 ChunkKind::Registry => {
-                    self.registry.extend(Registered::decode(record).map(|block| (offset, block)));
+                    if let Some(block) = Registered::decode(record) {
+                        self.registered(offset, block);
+                    }
                 }
                 _ => {}
             }
@@ -269,6 +274,14 @@ impl Ledger {
                 tag.unpublished_high = tag.unpublished_high.max(high);
             }
         }
+    }
+
+    fn registered(&mut self, offset: u64, block: Registered) {
+        if let Some(tag) = self.tag_mut(block.site) {
+            tag.registered_blocks += 1;
+            tag.registered_bytes = tag.registered_bytes.wrapping_add(block.size);
+        }
+        self.registry.push((offset, block));
     }
 
     /// The base of a late log, where both its cells and their owner are known.

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use scrubjay_log_format::{
-    ChunkKind, Registered, TAG_COUNT_MAX, TagClass, TagDeclaration, registry, tag,
-};
+use scrubjay_log_format::{ChunkKind, Registered, TagClass, TagDeclaration, header, registry, tag};
 use serde::Serialize;
 
 use super::clock::Clock;
@@ -69,6 +67,8 @@ pub fn watched(ledger: &Ledger, clock: &Clock, now: u64) -> BTreeMap<u32, Watche
             let age = declared.greatest_age_ms;
             let watched = Watched {
                 is_registered: declared.is_watched,
+                blocks: tag.registered_blocks,
+                bytes: tag.registered_bytes,
                 greatest_age_ms: (age > 0).then_some(age),
                 unregistered_blocks: tag.totals[tag::UNREGISTERED_BLOCKS],
                 inherited_blocks: tag.totals[tag::INHERITED_BLOCKS],
@@ -79,8 +79,6 @@ pub fn watched(ledger: &Ledger, clock: &Clock, now: u64) -> BTreeMap<u32, Watche
         .collect();
     for (_, block) in &ledger.registry {
         let Some(watched) = tags.get_mut(&block.site) else { continue };
-        watched.blocks += 1;
-        watched.bytes = watched.bytes.wrapping_add(block.size);
         let age_ns = clock.span_ns(now.saturating_sub(block.born_ticks));
         watched.oldest_age_ns = watched.oldest_age_ns.max(age_ns);
         let allowed = watched.greatest_age_ms.map(|age| age.saturating_mul(1_000_000));
@@ -99,14 +97,12 @@ pub fn watched(ledger: &Ledger, clock: &Clock, now: u64) -> BTreeMap<u32, Watche
 /// How the registry's blocks of a watched tag differ from the ledger's live
 /// ones, beyond what is in flight, inherited or found no room; `None` where
 /// they agree.
-pub fn disagreement(file: &LogFile, ledger: &Ledger, index: u32, tag: &Tag) -> Option<String> {
-    if !is_watched(tag) {
+pub fn disagreement(file: &LogFile, ledger: &Ledger, tag: &Tag) -> Option<String> {
+    // What an approximate fork inherited is not known to a block.
+    if !is_watched(tag) || file.header.has(header::FLAG_APPROXIMATE) {
         return None;
     }
-    let blocks = ledger.registry.iter().filter(|(_, block)| block.site == index);
-    let (count, bytes) =
-        blocks.fold((0i64, 0u64), |sum, (_, block)| (sum.0 + 1, sum.1.wrapping_add(block.size)));
-    let missing = tag.live_blocks().wrapping_sub(count);
+    let missing = tag.live_blocks().saturating_sub_unsigned(tag.registered_blocks);
     let may_miss = [tag::INHERITED_BLOCKS, tag::UNREGISTERED_BLOCKS]
         .iter()
         .fold(0u64, |sum, &word| sum.saturating_add(tag.totals[word]));
@@ -115,13 +111,13 @@ pub fn disagreement(file: &LogFile, ledger: &Ledger, index: u32, tag: &Tag) -> O
         && missing <= 0i64.saturating_add_unsigned(may_miss.saturating_add(in_flight));
     // Where nothing explains a difference the bytes agree, too.
     let is_exact = may_miss == 0 && in_flight == 0;
-    if is_near && !(is_exact && bytes != tag.live_bytes() as u64) {
+    if is_near && !(is_exact && tag.registered_bytes != tag.live_bytes() as u64) {
         return None;
     }
     Some(format!(
         "the registry has {}, {} bytes, but the ledger {}, {} bytes live",
-        text::plural(count as u64, "block"),
-        text::count(bytes),
+        text::plural(tag.registered_blocks, "block"),
+        text::count(tag.registered_bytes),
         text::signed_count(tag.live_blocks()),
         text::signed_count(tag.live_bytes()),
     ))
@@ -134,7 +130,7 @@ pub fn disagreement(file: &LogFile, ledger: &Ledger, index: u32, tag: &Tag) -> O
 pub fn check(file: &LogFile, ledger: &Ledger, findings: &mut Findings) -> Result<(), Error> {
     check_records(file, ledger, findings)?;
     for (index, tag) in ledger.known() {
-        if let Some(what) = disagreement(file, ledger, index, tag) {
+        if let Some(what) = disagreement(file, ledger, tag) {
             let name = ledger.name(index);
             let message = format!("tag {name}: {what}");
             let (offset, slot) = (None, None);
@@ -164,10 +160,8 @@ fn check_records(file: &LogFile, ledger: &Ledger, findings: &mut Findings) -> Re
             let words = record.as_chunks::<8>().0;
             let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
             let site = word(registry::SITE);
-            let is_taken = word(registry::ADDRESS) > registry::CLAIMED;
-            let is_known =
-                ledger.known().any(|(index, tag)| u64::from(index) == site && is_watched(tag));
-            if is_taken && !(site < TAG_COUNT_MAX.into() && is_known) {
+            let tag = usize::try_from(site).ok().and_then(|site| ledger.tags.get(site));
+            if word(registry::ADDRESS) > registry::CLAIMED && !tag.is_some_and(is_watched) {
                 let what = format!("a block in the registry of site {site}, which is not watched");
                 findings.at(Check::Registry, offset, what);
             }

@@ -1,7 +1,7 @@
 //! The wipe evidence: where every allocated byte went, and why some were
 //! released as they were.
 
-use scrubjay_log_format::{TagClass, WipePolicy, WipeRequest, cell, tag};
+use scrubjay_log_format::{TagClass, WipePolicy, WipeRequest, cell, header, tag};
 use serde::Serialize;
 
 use super::file::LogFile;
@@ -98,7 +98,7 @@ pub fn contradictions(file: &LogFile, ledger: &Ledger, tag: &Tag) -> Vec<String>
             found.push(format!("slot {slot}: {bytes} freed bytes are not accounted for"));
         }
     }
-    if tag.live_bytes() < 0 {
+    if tag.live_bytes() < 0 && !file.header.has(header::FLAG_APPROXIMATE) {
         found.push(format!("{} bytes live", text::signed_count(tag.live_bytes())));
     }
     found

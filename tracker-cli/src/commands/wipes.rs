@@ -127,7 +127,7 @@ impl Wipes {
                 let wrong = wipes::contradictions(file, ledger, tag);
                 adds_up &= wrong.is_empty();
                 findings.extend(wrong.into_iter().map(|what| format!("tag {}: {what}", row.tag)));
-                let other = registry::disagreement(file, ledger, index, tag);
+                let other = registry::disagreement(file, ledger, tag);
                 findings.extend(other.map(|what| format!("tag {}: {what}", row.tag)));
             }
             tags.push(row);
