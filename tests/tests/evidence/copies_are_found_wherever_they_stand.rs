@@ -24,6 +24,7 @@ pub fn test() {
     in_a_large_block(&pattern);
     on_a_stack(&pattern);
     in_a_mapped_file(&pattern);
+    whole_where_it_is_long();
     assert_eq!(scrubjay::find_residue(&pattern).unwrap().found_count, 0);
 }
 
@@ -47,6 +48,14 @@ fn in_a_large_block(pattern: &[u8]) {
     block[30 << 20..][..64].copy_from_slice(pattern);
     assert_eq!(only(pattern).place, Place::LargeBlock);
     black_box(&mut block).fill(0);
+}
+
+/// Memory is read in pieces, and a copy may lie across many of them.
+fn whole_where_it_is_long() {
+    let pattern = super::random_bytes(3 << 20);
+    let copy = black_box(pattern.clone());
+    let residue = only(&pattern);
+    assert_eq!((residue.address, residue.size), (copy.as_ptr().addr(), copy.len()));
 }
 
 #[inline(never)]
