@@ -48,6 +48,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
         counted.run(&arguments)
     });
+    steps.run("memory of C", || {
+        // A feature that takes the place of malloc, so in builds of its own.
+        let what = ["-p", "scrubjay-tests", "--features", "c-heap", "--test", "c_heap"];
+        plain(&[&["clippy"], &what[..], &["--", "-D", "warnings"]].concat())?;
+        counted.run(&[&["test"], &what[..]].concat())?;
+        counted.run(&[&["test", "--release"], &what[..]].concat())
+    });
     steps.run("benches as tests", benches_as_tests);
     steps.run("documentation", documentation);
     steps.run("package", package);

@@ -9,6 +9,7 @@ mod bench;
 mod callgrind;
 mod ci;
 mod demo;
+mod foreign;
 mod instructions;
 mod soak;
 mod step;
@@ -23,6 +24,7 @@ const CHORES: &[Chore] = &[
     ("demo", "run the language model, show its report, attack its memory", demo::run),
     ("ci", "everything that a change must pass", ci::run),
     ("soak", "the long versions of the tests", soak::run),
+    ("foreign", "other people's tests, with C's memory wiped and counted", foreign::run),
     ("tidy", "the rules of the house, over the sources", tidy::run),
     ("bench", "the cost table: --quick, --update-instructions, --instructions", bench::run),
 ];
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
         }
         eprintln!("usage: cargo xtask CHORE\n");
         for (chore, does, _) in CHORES {
-            eprintln!("  {chore:6} {does}");
+            eprintln!("  {chore:7} {does}");
         }
         return ExitCode::from(2);
     };
