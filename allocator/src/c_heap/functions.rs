@@ -10,6 +10,7 @@ use scrubjay_log_format::EventKind;
 
 use super::errno::Errno;
 use super::{look, resize, ruler, take};
+use crate::heap::Ruler;
 use crate::{heap, os};
 
 /// `malloc`: 0 bytes are a block, too.
@@ -82,7 +83,11 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
 /// The block is null or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
-    let Some(ruler) = ruler().filter(|_| !block.is_null()) else { return 0 };
+    if block.is_null() {
+        return 0;
+    }
+    // Before blocks have trailers it is not kept yet.
+    let Some(ruler) = ruler().or_else(Ruler::find) else { return 0 };
     let block = block.cast();
     // SAFETY: the caller's promise.
     match unsafe { look::block(ruler, block) } {

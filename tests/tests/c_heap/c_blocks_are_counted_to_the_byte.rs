@@ -15,11 +15,12 @@ use scrubjay_tests::random::Random;
 use crate::c::{self, Ask, Block, figures};
 
 pub fn test() {
-    for mode in ["count", "journal"] {
+    for (mode, verify) in [("count", "off"), ("journal", "off"), ("journal", "on")] {
         for threads in ["1", "4"] {
             let folder = Folder::new();
             let path = folder.join("run.jay");
             let child = child!().log(&path).setting("SCRUBJAY_MODE", mode);
+            let child = child.setting("SCRUBJAY_VERIFY", verify);
             let finished = child.argument(threads).succeed();
             assert_eq!(finished.errors, "");
             let log = Log::read(&path);
