@@ -6,6 +6,7 @@
 //! scenario holds is given up when it returns.
 
 mod aligned;
+mod c_code;
 mod containers;
 mod files;
 mod forks;
@@ -58,6 +59,9 @@ const OWN: [(&str, Way); 20] = [
 const FORKS: [(&str, Way); 2] =
     [("fork", forks::by_the_library), ("fork-by-system-call", forks::by_the_system_call)];
 
+/// Scenarios of C code, whose memory scrubjay reaches by a feature alone.
+pub const C_CODE: [(&str, Way); 3] =
+    [("c-buffers", c_code::buffers), ("c-growth", c_code::growth), ("c-strings", c_code::strings)];
 /// The name of a scenario that needs a system which swaps.
 pub const SWAPPED: &str = "swapped-out";
 const SWAP: [(&str, Way); 1] = [(SWAPPED, swapped::free)];
@@ -90,7 +94,13 @@ pub fn play(arguments: &[String]) {
         black_box(&on_stack);
         std::process::exit(0);
     }
-    let named = WAYS.iter().chain(&OWN).chain(&FORKS).chain(&SWAP).find(|(known, _)| known == name);
+    let named = WAYS
+        .iter()
+        .chain(&OWN)
+        .chain(&FORKS)
+        .chain(&C_CODE)
+        .chain(&SWAP)
+        .find(|(known, _)| known == name);
     let Some((_, play)) = named else { panic!("no such scenario: {name}") };
     play(key, &mut released);
     probes::give_up_unwiped(key, &mut released);

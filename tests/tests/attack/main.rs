@@ -8,6 +8,7 @@ use scrubjay_tests::harness;
 
 mod a_page_that_was_swapped_out_is_wiped;
 mod no_scenario_leaves_a_secret;
+mod what_c_code_frees_is_wiped_with_the_feature;
 mod without_wiping_every_scenario_leaves_one;
 
 #[global_allocator]
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_page_that_was_swapped_out_is_wiped,
         no_scenario_leaves_a_secret,
+        what_c_code_frees_is_wiped_with_the_feature,
         without_wiping_every_scenario_leaves_one,
     ])
 }

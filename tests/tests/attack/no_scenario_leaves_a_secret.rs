@@ -48,6 +48,12 @@ pub fn test() {
     }
     println!("  {} attacks, {core_count} core files; outside of blocks was found:", jobs.len());
     kinds.print();
+    if cfg!(scrubjay_without_barrier) {
+        // The optimiser may take the overwriting out, or not: see the program
+        // `unkept` for what it does to one that nothing follows.
+        println!("  without the barrier: {} finds", wrong.len());
+        return;
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
