@@ -4,6 +4,7 @@ use core::alloc::{GlobalAlloc, Layout};
 
 use crate::config::Config;
 use crate::inner::{Over, System};
+use crate::wrapped::Wrapped;
 use crate::{realloc, release, take};
 
 /// The allocator: install it once, in the binary or the test.
@@ -18,10 +19,7 @@ use crate::{realloc, release, take};
 ///
 /// All of a process's `Scrubjay`s share one ledger.
 #[derive(Debug)]
-pub struct Scrubjay<I = System> {
-    inner: I,
-    config: Config,
-}
+pub struct Scrubjay<I = System>(Wrapped<I>);
 
 impl Scrubjay<System> {
     /// Over the system's allocator, with the default settings.
@@ -31,7 +29,7 @@ impl Scrubjay<System> {
 
     /// Over the system's allocator, with settings.
     pub const fn with(config: Config) -> Self {
-        Self { inner: System, config }
+        Self(Wrapped { inner: System, config })
     }
 }
 
@@ -43,7 +41,7 @@ impl<A: GlobalAlloc> Scrubjay<Over<A>> {
 
     /// Over another allocator, with settings.
     pub const fn over_with(allocator: A, config: Config) -> Self {
-        Self { inner: Over(allocator), config }
+        Self(Wrapped { inner: Over(allocator), config })
     }
 }
 
@@ -59,22 +57,22 @@ impl Default for Scrubjay<System> {
 unsafe impl GlobalAlloc for Scrubjay<System> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are passed on.
-        unsafe { take::alloc(&self.inner, &self.config, layout) }
+        unsafe { take::alloc(&self.0, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { take::alloc_zeroed(&self.inner, &self.config, layout) }
+        unsafe { take::alloc_zeroed(&self.0, layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { release::dealloc(&self.inner, &self.config, block, layout) }
+        unsafe { release::dealloc(&self.0, block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { realloc::realloc(&self.inner, &self.config, block, layout, new_size) }
+        unsafe { realloc::realloc(&self.0, block, layout, new_size) }
     }
 }
 
@@ -82,21 +80,21 @@ unsafe impl GlobalAlloc for Scrubjay<System> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Scrubjay<Over<A>> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are passed on.
-        unsafe { take::alloc(&self.inner, &self.config, layout) }
+        unsafe { take::alloc(&self.0, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { take::alloc_zeroed(&self.inner, &self.config, layout) }
+        unsafe { take::alloc_zeroed(&self.0, layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { release::dealloc(&self.inner, &self.config, block, layout) }
+        unsafe { release::dealloc(&self.0, block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { realloc::realloc(&self.inner, &self.config, block, layout, new_size) }
+        unsafe { realloc::realloc(&self.0, block, layout, new_size) }
     }
 }

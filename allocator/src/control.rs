@@ -21,6 +21,8 @@ pub(crate) const READY: u32 = 1;
 pub(crate) const JOURNAL: u32 = 1 << 1;
 /// Released blocks are held back, and verified before they are handed out.
 pub(crate) const VERIFY: u32 = 1 << 2;
+/// No mode word.
+pub(crate) const NEVER: u32 = u32::MAX;
 /// From here up the mode word counts the stores that were in force.
 pub(crate) const EPOCH_SHIFT: u32 = 8;
 

@@ -117,6 +117,7 @@ mod vault;
 mod vault_tag;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
+mod wrapped;
 
 /// The README, whose examples run as doctests.
 #[cfg(doctest)]

@@ -208,7 +208,7 @@ fn look_up(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
     let mode = control::mode();
     let place = look_up_in_old(here, slot);
     if mode >> EPOCH_SHIFT == store.epoch() {
-        here.mode.set(mode);
+        here.set_mode(mode);
     }
     place
 }
@@ -247,7 +247,7 @@ unsafe extern "C" fn thread_ends(_: *mut c_void) {
         let same = slot.store().map(Store::epoch) == store::current().map(Store::epoch);
         here.slot.set(thread::orphans());
         // Stays 0, which matches no mode: every event takes the slow path.
-        here.mode.set(0);
+        here.set_mode(0);
         if !same {
             journal::forget(here);
         }
@@ -425,7 +425,7 @@ fn begin_as_child() {
     inherit(store);
     thread::here(|here| {
         here.slot.set(None);
-        here.mode.set(0);
+        here.set_mode(0);
         journal::forget(here);
     });
     STAGE.store(BEGUN, Ordering::Release);

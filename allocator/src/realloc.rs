@@ -4,7 +4,6 @@
 use core::alloc::Layout;
 use core::ptr;
 
-use crate::config::Config;
 use crate::control::{self, JOURNAL};
 use crate::damage;
 use crate::inner::Inner;
@@ -14,23 +13,23 @@ use crate::release::{hand_back, trailer_of, wipe_whole};
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
 use crate::vault::{self, Found, Guarded};
+use crate::wrapped::Wrapped;
 use crate::{copy, wipe};
 
 /// # Safety
 /// As for `GlobalAlloc::realloc`.
 pub(crate) unsafe fn realloc<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     new_size: usize,
 ) -> *mut u8 {
     if vault::contains(block) {
         // SAFETY: the caller's promises are passed on.
-        return unsafe { resize_guarded(inner, config, block, layout, new_size) };
+        return unsafe { resize_guarded(over, block, layout, new_size) };
     }
     // SAFETY: as above.
-    unsafe { resize(inner, config, block, layout, new_size) }
+    unsafe { resize(over, block, layout, new_size) }
 }
 
 /// Reallocates a block of a vault: null where a forked child has lost it, or
@@ -41,15 +40,14 @@ pub(crate) unsafe fn realloc<I: Inner>(
 #[cold]
 #[inline(never)]
 unsafe fn resize_guarded<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     new_size: usize,
 ) -> *mut u8 {
     match vault::find(block) {
         Found::Gone { site } => {
-            recorder::enter(config, |entry| entry.refused(block as usize, new_size, site));
+            recorder::enter(&over.config, |entry| entry.refused(block as usize, new_size, site));
             ptr::null_mut()
         }
         Found::Nothing => {
@@ -57,7 +55,7 @@ unsafe fn resize_guarded<I: Inner>(
             ptr::null_mut()
         }
         // SAFETY: the caller's promises are passed on.
-        Found::Foreign => unsafe { resize(inner, config, block, layout, new_size) },
+        Found::Foreign => unsafe { resize(over, block, layout, new_size) },
         Found::Here { size, site } if size != layout.size() => {
             damage::report_layout(block, layout.size(), size, site);
             ptr::null_mut()
@@ -67,9 +65,10 @@ unsafe fn resize_guarded<I: Inner>(
             let Some(was_frozen) = (unsafe { vault::open(block) }) else {
                 return ptr::null_mut();
             };
-            let guarded = Guarded { heap: inner, site };
+            let inner = Guarded { heap: &over.inner, site };
+            let guarded = Wrapped { inner, config: over.config };
             // SAFETY: the caller's promises are passed on.
-            let moved = unsafe { resize(&guarded, config, block, layout, new_size) };
+            let moved = unsafe { resize(&guarded, block, layout, new_size) };
             if moved.is_null() && was_frozen {
                 vault::close(block);
             }
@@ -82,16 +81,16 @@ unsafe fn resize_guarded<I: Inner>(
 /// As for `GlobalAlloc::realloc`.
 #[inline(always)]
 unsafe fn resize<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     new_size: usize,
 ) -> *mut u8 {
+    let inner = &over.inner;
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return ptr::null_mut() };
     let site = valid.site();
-    let old = Old { inner, config, block, layout, valid, site, policy: tag::policy(site) };
+    let old = Old { over, block, layout, valid, site, policy: tag::policy(site) };
     if new_size <= layout.size() {
         // SAFETY: the caller's promises are passed on.
         if unsafe { old.shrink(new_size) } {
@@ -124,8 +123,7 @@ unsafe fn resize<I: Inner>(
 
 /// The block that is reallocated: live, and its owner wants another size.
 struct Old<'a, I> {
-    inner: &'a I,
-    config: &'a Config,
+    over: &'a Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     valid: Valid,
@@ -141,7 +139,7 @@ impl<I: Inner> Old<'_, I> {
 
     /// Records a realloc of which nothing was copied.
     fn record(&self, new: (usize, usize), released: impl FnOnce() -> Released) {
-        recorder::enter(self.config, |entry| {
+        recorder::enter(&self.over.config, |entry| {
             entry.realloc(self.place(), new, self.site, 0);
             entry.released(self.site, released());
         });
@@ -154,7 +152,7 @@ impl<I: Inner> Old<'_, I> {
     }
 
     fn record_refused(&self, new_size: usize) {
-        recorder::enter(self.config, |entry| {
+        recorder::enter(&self.over.config, |entry| {
             entry.refused(self.block as usize, new_size, self.site);
         });
     }
@@ -165,7 +163,7 @@ impl<I: Inner> Old<'_, I> {
     /// # Safety
     /// As for `GlobalAlloc::realloc`, and the new size is not above the old.
     unsafe fn shrink(&self, new_size: usize) -> bool {
-        let (inner, block, layout) = (self.inner, self.block, self.layout);
+        let (inner, block, layout) = (&self.over.inner, self.block, self.layout);
         if layout.align() > I::SHRINKS_UP_TO_ALIGN {
             return false;
         }
@@ -206,11 +204,11 @@ impl<I: Inner> Old<'_, I> {
     unsafe fn grow_mapping(&self, new_size: usize) -> Option<*mut u8> {
         let carried = self.layout.size();
         // SAFETY: the caller's promises are passed on.
-        let grown = unsafe { self.inner.grow_mapping(self.block, self.layout, new_size) }?;
+        let grown = unsafe { self.over.inner.grow_mapping(self.block, self.layout, new_size) }?;
         let new = (grown as usize, new_size);
         self.record(new, || Released { carried, ..Released::default() });
         if grown != self.block {
-            self.inner.leave_mapping(self.block, self.layout);
+            self.over.inner.leave_mapping(self.block, self.layout);
         }
         // SAFETY: the block has room for its trailer.
         unsafe { trailer::write(grown, new_size, self.site) };
@@ -230,7 +228,7 @@ impl<I: Inner> Old<'_, I> {
     /// As for `GlobalAlloc::realloc`.
     unsafe fn realloc_unwiped(&self, new_size: usize) -> Option<*mut u8> {
         // SAFETY: the caller's promises are passed on.
-        let moved = unsafe { self.inner.realloc(self.block, self.layout, new_size) }?;
+        let moved = unsafe { self.over.inner.realloc(self.block, self.layout, new_size) }?;
         if moved.is_null() {
             self.record_refused(new_size);
             return Some(moved);
@@ -248,7 +246,7 @@ impl<I: Inner> Old<'_, I> {
 
     /// Records a realloc that copied what fits.
     fn record_moved(&self, moved: *mut u8, new_size: usize, released: impl FnOnce() -> Released) {
-        recorder::enter(self.config, |entry| {
+        recorder::enter(&self.over.config, |entry| {
             let copied = self.layout.size().min(new_size);
             entry.realloc(self.place(), (moved as usize, new_size), self.site, copied);
             entry.released(self.site, released());
@@ -260,7 +258,7 @@ impl<I: Inner> Old<'_, I> {
     /// # Safety
     /// As for `GlobalAlloc::realloc`.
     unsafe fn move_block(&self, new_size: usize) -> *mut u8 {
-        let (inner, block, layout) = (self.inner, self.block, self.layout);
+        let (inner, block, layout) = (&self.over.inner, self.block, self.layout);
         // SAFETY: the caller promises that the new size does not overflow.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         let moved = if new_size > layout.size() {

@@ -36,12 +36,9 @@ pub(crate) struct Released {
 
 /// The calling thread's part, up to date: enough for the events that programs
 /// are full of.
+#[derive(Clone, Copy)]
 pub(crate) struct Hot {
-    /// The site of new blocks.
-    pub(crate) site: u32,
-    /// Its cell; `None` where its blocks take the slow path.
-    pub(crate) site_cell: Option<&'static Cell>,
-    slot: &'static Slot,
+    here: &'static Here,
     words: &'static ThreadWords,
 }
 
@@ -49,61 +46,75 @@ pub(crate) struct Hot {
 /// `None` sends the event on to [`hot_with_journal`].
 #[inline(always)]
 pub(crate) fn hot() -> Option<Hot> {
-    hot_in(READY)
+    let here = thread::here_now().filter(|here| here.counts())?;
+    Some(Hot { here, words: here.words.get()? })
 }
 
 /// Where an event goes to the journal, too, in the thread's own slot. `None`
 /// sends it on to [`enter`].
 #[inline(always)]
 pub(crate) fn hot_with_journal() -> Option<Hot> {
-    hot_in(READY | JOURNAL)
-}
-
-#[inline(always)]
-fn hot_in(wanted: u32) -> Option<Hot> {
-    thread::here(|here| {
-        let mode = here.mode.get();
-        // An outdated part is 0, which lacks READY.
-        if mode != control::mode() || mode & (READY | JOURNAL | VERIFY) != wanted {
-            return None;
-        }
-        Some(Hot {
-            site: here.site.get(),
-            site_cell: here.cell.get(),
-            slot: here.slot.get()?,
-            words: here.words.get()?,
-        })
-    })
-    .flatten()
+    let here = thread::here_now()?;
+    let mode = here.mode();
+    // An outdated part is 0, which lacks READY.
+    if mode != control::mode() || mode & (READY | JOURNAL | VERIFY) != READY | JOURNAL {
+        return None;
+    }
+    Some(Hot { here, words: here.words.get()? })
 }
 
 impl Hot {
+    /// The site of new blocks.
+    #[inline(always)]
+    pub(crate) fn site(&self) -> u32 {
+        self.here.site.get()
+    }
+
+    /// Its cell; `None` where its blocks take the slow path.
+    #[inline(always)]
+    pub(crate) fn site_cell(&self) -> Option<&'static Cell> {
+        self.here.cell.get()
+    }
+
     /// The cell of a block's site.
     #[inline(always)]
     pub(crate) fn cell(&self, site: u32) -> Option<&'static Cell> {
-        self.slot.cell(site)
+        self.here.slot.get()?.cell(site)
     }
 
     /// A block was allocated.
     #[inline(always)]
     pub(crate) fn alloc(&self, cell: &Cell, site: u32, size: usize) {
         if ledger::count_alloc::<Own>(cell, self.words, size as u64) {
-            ledger::publish(self.slot, cell, site);
+            self.publish(cell, site);
         }
     }
 
-    /// A block is about to be released.
+    /// A block is about to be released. True if [`Hot::publish`] is due.
     #[inline(always)]
-    pub(crate) fn free(&self, cell: &Cell, site: u32, size: usize) {
-        if ledger::count_free::<Own>(cell, self.words, size as u64) {
-            ledger::publish(self.slot, cell, site);
+    pub(crate) fn free(&self, cell: &Cell, size: usize) -> bool {
+        ledger::count_free::<Own>(cell, self.words, size as u64)
+    }
+
+    /// Publishes what the thread holds back.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn publish(self, cell: &Cell, site: u32) {
+        if let Some(slot) = self.here.slot.get() {
+            ledger::publish(slot, cell, site);
         }
+    }
+
+    /// A block's bytes were overwritten.
+    #[inline(always)]
+    pub(crate) fn wiped(&self, cell: &Cell, size: usize) {
+        Own::add(&cell[WIPED_BYTES], size as u64);
     }
 
     /// What became of its bytes.
     #[inline(always)]
     pub(crate) fn released(&self, cell: &Cell, released: Released) {
-        Own::add(&cell[WIPED_BYTES], released.wiped as u64);
+        self.wiped(cell, released.wiped);
         if released.wiped == 0 {
             Own::add(&cell[RETURNED_BYTES], released.returned as u64);
             Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
@@ -117,7 +128,7 @@ impl Hot {
         journal::begin(self.words);
         let (address, size) = block;
         let what = What { kind, address, size, site };
-        if thread::here(|here| journal::write(here, [what])) != Some(true) {
+        if !journal::write(self.here, [what]) {
             count_dropped::<Own>(cell, kind, size as u64);
         }
     }
@@ -141,7 +152,7 @@ pub(crate) struct Entry<'a> {
 #[inline]
 pub(crate) fn enter<T>(config: &Config, then: impl FnOnce(Entry<'_>) -> T) -> Option<T> {
     thread::here(|here| {
-        let mode = here.mode.get();
+        let mode = here.mode();
         let place = if mode == control::mode() && mode != 0 {
             Place::Own
         } else {
@@ -276,7 +287,7 @@ impl Entry<'_> {
             return;
         };
         let mut dropped = false;
-        if self.here.mode.get() & JOURNAL != 0 {
+        if self.here.mode() & JOURNAL != 0 {
             journal::begin(words);
             self.here.in_flight.set(COUNT as u32);
             dropped = !journal::write(self.here, whats);

@@ -4,43 +4,88 @@ use core::alloc::Layout;
 
 use scrubjay_log_format::EventKind;
 
-use crate::config::Config;
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
-use crate::limits::{MAPPED_KEPT_MIN, TAGS_MAX};
 use crate::quarantine::{self, Held};
-use crate::recorder::{self, Released};
+use crate::recorder::{self, Hot, Released};
+use crate::store::Cell;
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
 use crate::vault::{self, Found, Guarded};
+use crate::wrapped::Wrapped;
 use crate::{damage, wipe};
 
-/// # Safety
-/// As for `GlobalAlloc::dealloc`.
-#[inline(always)]
-pub(crate) unsafe fn dealloc<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
-    if vault::contains(block) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { release_guarded(inner, config, block, layout) };
-    } else if layout.size() < MAPPED_KEPT_MIN {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { release(inner, config, block, layout) };
-    } else {
-        // SAFETY: as above.
-        unsafe { release_large(inner, config, block, layout) };
-    }
-}
-
-/// Out of line, so that a small block's release need not ask whether it is
-/// mapped: its size is known to be too small.
+/// Releases a block. A small one that only has to be counted, and perhaps
+/// wiped, is done here; whatever leaves this way is the last thing that is done, so that it
+/// needs no stack.
 ///
 /// # Safety
 /// As for `GlobalAlloc::dealloc`.
+#[inline(always)]
+pub(crate) unsafe fn dealloc<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
+    if vault::contains(block) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { release_guarded(over, block, layout) };
+    } else if layout.size() <= wipe::SMALL_MAX
+        && let Some(hot) = recorder::hot()
+        // SAFETY: a block is followed by its trailer.
+        && let Some(valid) = unsafe { trailer::read(block, layout.size()) }
+        && tag::policy(valid.site()).is_plain()
+        && let Some(cell) = hot.cell(valid.site())
+    {
+        if hot.free(cell, layout.size()) {
+            // SAFETY: the release is recorded.
+            unsafe { publish_and_hand_back(over, block, layout) };
+        } else {
+            // SAFETY: as above.
+            unsafe { wipe_and_hand_back(over, block, layout, valid, (hot, cell)) };
+        }
+    } else {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { release(over, block, layout) };
+    }
+}
+
+/// # Safety
+/// The block has this layout, at most [`wipe::SMALL_MAX`] bytes, and its
+/// release is recorded.
+#[inline(always)]
+unsafe fn wipe_and_hand_back<I: Inner>(
+    over: &Wrapped<I>,
+    block: *mut u8,
+    layout: Layout,
+    valid: Valid,
+    (hot, cell): (Hot, &Cell),
+) {
+    if tag::policy(valid.site()).is_wiped() {
+        // SAFETY: the block has so many bytes.
+        unsafe { wipe::wipe(block, layout.size()) };
+        hot.wiped(cell, layout.size());
+    } else {
+        hot.released(cell, Released { unwiped: layout.size(), ..Released::default() });
+    }
+    // SAFETY: the block is ours until it is released here.
+    unsafe { trailer::bury(block, layout.size(), valid) };
+    // SAFETY: the block was allocated with this layout.
+    unsafe { over.inner.dealloc(block, layout) };
+}
+
+/// Finds out once more what [`dealloc`] knew: so it has little to hand on.
+///
+/// # Safety
+/// As for [`wipe_and_hand_back`].
 #[cold]
 #[inline(never)]
-unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
-    // SAFETY: the caller's promises are passed on.
-    unsafe { release(inner, config, block, layout) };
+unsafe fn publish_and_hand_back<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
+    // SAFETY: a block is followed by its trailer.
+    if let Some(valid) = unsafe { trailer::read(block, layout.size()) }
+        && let Some(hot) = recorder::hot()
+        && let Some(cell) = hot.cell(valid.site())
+    {
+        hot.publish(cell, valid.site());
+        // SAFETY: the caller's promises are passed on.
+        unsafe { wipe_and_hand_back(over, block, layout, valid, (hot, cell)) };
+    }
 }
 
 /// Releases a block of a vault. One that a forked child has lost is not its to
@@ -50,47 +95,52 @@ unsafe fn release_large<I: Inner>(inner: &I, config: &Config, block: *mut u8, la
 /// As for `GlobalAlloc::dealloc`, and the block lies in the range of vaults.
 #[cold]
 #[inline(never)]
-unsafe fn release_guarded<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+unsafe fn release_guarded<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
     match vault::find(block) {
         Found::Gone { .. } => {}
         Found::Nothing => damage::report_missing(block, layout.size()),
         // SAFETY: the caller's promises are passed on.
-        Found::Foreign => unsafe { release(inner, config, block, layout) },
+        Found::Foreign => unsafe { release(over, block, layout) },
         Found::Here { size, site } if size != layout.size() => {
             damage::report_layout(block, layout.size(), size, site);
         }
         Found::Here { .. } => {
             // SAFETY: the caller gives the block up.
             if unsafe { vault::open(block) }.is_some() {
-                let guarded = Guarded { heap: inner, site: 0 };
+                let inner = Guarded { heap: &over.inner, site: 0 };
+                let guarded = Wrapped { inner, config: over.config };
                 // SAFETY: as above.
-                unsafe { release(&guarded, config, block, layout) };
+                unsafe { release(&guarded, block, layout) };
             }
         }
     }
 }
 
+/// As [`dealloc`], for larger blocks, and for damaged ones.
+///
 /// # Safety
 /// As for `GlobalAlloc::dealloc`.
-#[inline(always)]
-unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: Layout) {
+#[inline(never)]
+unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
-    let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return };
+    let Some(valid) = (unsafe { trailer_of(&over.inner, block, layout) }) else { return };
     let (site, policy) = (valid.site(), tag::policy(valid.site()));
-    if let Some(hot) = recorder::hot()
+    if policy.is_plain()
+        && let Some(hot) = recorder::hot()
         && let Some(cell) = hot.cell(site)
-        && policy.is_plain()
     {
-        hot.free(cell, site, layout.size());
+        if hot.free(cell, layout.size()) {
+            hot.publish(cell, site);
+        }
         // SAFETY: the caller gives the block up.
-        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site, policy) });
+        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, site, policy) });
         // SAFETY: the block is ours until it is released here.
         unsafe { trailer::bury(block, layout.size(), valid) };
         // SAFETY: the block was allocated with this layout.
-        unsafe { inner.dealloc(block, layout) };
+        unsafe { over.inner.dealloc(block, layout) };
     } else {
         // SAFETY: as above.
-        unsafe { release_slowly(inner, config, block, layout, valid) };
+        unsafe { release_slowly(over, block, layout, valid) };
     }
 }
 
@@ -100,8 +150,7 @@ unsafe fn release<I: Inner>(inner: &I, config: &Config, block: *mut u8, layout: 
 /// The block is live and its owner has given it up.
 #[inline(never)]
 unsafe fn release_slowly<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     valid: Valid,
@@ -113,17 +162,19 @@ unsafe fn release_slowly<I: Inner>(
         && policy.is_plain()
     {
         hot.note(cell, EventKind::Free, (block as usize, size), site);
-        hot.free(cell, site, size);
+        if hot.free(cell, size) {
+            hot.publish(cell, site);
+        }
         // SAFETY: the caller's promise.
-        hot.released(cell, unsafe { wipe_whole(inner, block, layout, site, policy) });
+        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, site, policy) });
         hot.done();
         // SAFETY: the block is ours until it is released here.
         unsafe { trailer::bury(block, size, valid) };
         // SAFETY: the block was allocated with this layout.
-        unsafe { inner.dealloc(block, layout) };
+        unsafe { over.inner.dealloc(block, layout) };
     } else {
         // SAFETY: as above.
-        unsafe { release_rarely(inner, config, block, layout, valid) };
+        unsafe { release_rarely(over, block, layout, valid) };
     }
 }
 
@@ -137,21 +188,20 @@ unsafe fn release_slowly<I: Inner>(
 #[cold]
 #[inline(never)]
 unsafe fn release_rarely<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     block: *mut u8,
     layout: Layout,
     valid: Valid,
 ) {
     let site = valid.site();
-    recorder::enter(config, |entry| {
+    recorder::enter(&over.config, |entry| {
         entry.free(block as usize, layout.size(), site);
         // SAFETY: the caller's promise.
-        let released = unsafe { wipe_whole(inner, block, layout, site, tag::policy(site)) };
+        let released = unsafe { wipe_whole(&over.inner, block, layout, site, tag::policy(site)) };
         entry.released(site, released);
     });
     // SAFETY: as above.
-    unsafe { hand_back(inner, block, layout, valid) };
+    unsafe { hand_back(&over.inner, block, layout, valid) };
 }
 
 /// Gives a block that is recorded and wiped back, by way of the quarantine
@@ -191,7 +241,7 @@ pub(crate) unsafe fn trailer_of<I: Inner>(
 ) -> Option<Valid> {
     // SAFETY: a block is followed by its trailer.
     let valid = unsafe { trailer::read(block, layout.size()) };
-    if valid.is_none_or(|valid| valid.site() >= TAGS_MAX as u32) {
+    if valid.is_none() {
         // SAFETY: as above.
         let readable = unsafe { inner.readable_size(block, layout) };
         damage::report(block, layout.size(), readable);

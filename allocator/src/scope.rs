@@ -59,7 +59,7 @@ fn activate(here: &Here, site: u32) {
 fn activate_new(here: &Here, site: u32) {
     here.site.set(site);
     // The next event looks its cell up.
-    here.mode.set(0);
+    here.set_mode(0);
 }
 
 impl Drop for Scope {

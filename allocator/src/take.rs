@@ -5,30 +5,64 @@ use core::ptr;
 
 use scrubjay_log_format::EventKind;
 
-use crate::config::Config;
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
+use crate::recorder::{self, Hot};
 use crate::vault::{self, Answer};
-use crate::{process, quarantine, recorder, tag, trailer};
+use crate::wrapped::Wrapped;
+use crate::{process, quarantine, tag, trailer};
 
 /// # Safety
 /// As for `GlobalAlloc::alloc`.
 #[inline(always)]
-pub(crate) unsafe fn alloc<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+pub(crate) unsafe fn alloc<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
+    let Some(hot) = recorder::hot() else {
+        // SAFETY: the caller's layout.
+        return unsafe { alloc_slowly(over, layout) };
+    };
+    // SAFETY: as above.
+    let block = unsafe { over.inner.alloc(layout) };
+    // SAFETY: the block is fresh or null.
+    unsafe { take_in(hot, over, layout, block, EventKind::Alloc) }
+}
+
+/// As [`alloc`], for all but the hot path: that needs less of the stack when it
+/// knows what it is before it calls the inner allocator.
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline(never)]
+unsafe fn alloc_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
     // SAFETY: the caller's layout.
-    let block = unsafe { inner.alloc(layout) };
+    let block = unsafe { over.inner.alloc(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in(inner, config, layout, block, EventKind::Alloc) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::Alloc) }
 }
 
 /// # Safety
 /// As for `GlobalAlloc::alloc_zeroed`.
 #[inline(always)]
-pub(crate) unsafe fn alloc_zeroed<I: Inner>(inner: &I, config: &Config, layout: Layout) -> *mut u8 {
+pub(crate) unsafe fn alloc_zeroed<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
+    let Some(hot) = recorder::hot() else {
+        // SAFETY: the caller's layout.
+        return unsafe { alloc_zeroed_slowly(over, layout) };
+    };
+    // SAFETY: as above.
+    let block = unsafe { over.inner.alloc_zeroed(layout) };
+    // SAFETY: the block is fresh or null.
+    unsafe { take_in(hot, over, layout, block, EventKind::AllocZeroed) }
+}
+
+/// As [`alloc_slowly`].
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc_zeroed`.
+#[inline(never)]
+unsafe fn alloc_zeroed_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
     // SAFETY: the caller's layout.
-    let block = unsafe { inner.alloc_zeroed(layout) };
+    let block = unsafe { over.inner.alloc_zeroed(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in(inner, config, layout, block, EventKind::AllocZeroed) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::AllocZeroed) }
 }
 
 /// Records what the inner allocator answered: nothing is counted before.
@@ -37,23 +71,22 @@ pub(crate) unsafe fn alloc_zeroed<I: Inner>(inner: &I, config: &Config, layout: 
 /// The block is null, or fresh and of that layout with room for the trailer.
 #[inline(always)]
 unsafe fn take_in<I: Inner>(
-    inner: &I,
-    config: &Config,
+    hot: Hot,
+    over: &Wrapped<I>,
     layout: Layout,
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
-    if let Some(hot) = recorder::hot()
-        && let Some(cell) = hot.site_cell
+    if let Some(cell) = hot.site_cell()
         && !block.is_null()
     {
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), hot.site) };
-        hot.alloc(cell, hot.site, layout.size());
+        unsafe { trailer::write(block, layout.size(), hot.site()) };
+        hot.alloc(cell, hot.site(), layout.size());
         return block;
     }
     // SAFETY: the caller's promises are passed on.
-    unsafe { take_in_slowly(inner, config, layout, block, kind) }
+    unsafe { take_in_rarely(over, layout, block, kind) }
 }
 
 /// As [`take_in`], for a journal.
@@ -62,25 +95,24 @@ unsafe fn take_in<I: Inner>(
 /// As for [`take_in`].
 #[inline(never)]
 unsafe fn take_in_slowly<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     layout: Layout,
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
     if let Some(hot) = recorder::hot_with_journal()
-        && let Some(cell) = hot.site_cell
+        && let Some(cell) = hot.site_cell()
         && !block.is_null()
     {
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), hot.site) };
-        hot.note(cell, kind, (block as usize, layout.size()), hot.site);
-        hot.alloc(cell, hot.site, layout.size());
+        unsafe { trailer::write(block, layout.size(), hot.site()) };
+        hot.note(cell, kind, (block as usize, layout.size()), hot.site());
+        hot.alloc(cell, hot.site(), layout.size());
         hot.done();
         return block;
     }
     // SAFETY: as above.
-    unsafe { take_in_rarely(inner, config, layout, block, kind) }
+    unsafe { take_in_rarely(over, layout, block, kind) }
 }
 
 /// As [`take_in`], for tags that ask for more than counters, and for what is
@@ -92,24 +124,23 @@ unsafe fn take_in_slowly<I: Inner>(
 #[cold]
 #[inline(never)]
 unsafe fn take_in_rarely<I: Inner>(
-    inner: &I,
-    config: &Config,
+    over: &Wrapped<I>,
     layout: Layout,
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
     if process::is_probe() {
-        process::begin_now(config);
+        process::begin_now(&over.config);
         if !block.is_null() {
             // SAFETY: the block is fresh and nobody has it.
-            unsafe { inner.dealloc(block, layout) };
+            unsafe { over.inner.dealloc(block, layout) };
         }
         return ptr::null_mut();
     }
-    let taken = recorder::enter(config, |entry| {
+    let taken = recorder::enter(&over.config, |entry| {
         let site = entry.site();
         // SAFETY: the caller's promises are passed on.
-        let taken = unsafe { or_instead(inner, layout, block, site) };
+        let taken = unsafe { or_instead(over, layout, block, site) };
         if taken.is_null() {
             entry.refused(0, layout.size(), site);
         } else {
@@ -127,7 +158,12 @@ unsafe fn take_in_rarely<I: Inner>(
 ///
 /// # Safety
 /// As for [`take_in`].
-unsafe fn or_instead<I: Inner>(inner: &I, layout: Layout, block: *mut u8, site: u32) -> *mut u8 {
+unsafe fn or_instead<I: Inner>(
+    over: &Wrapped<I>,
+    layout: Layout,
+    block: *mut u8,
+    site: u32,
+) -> *mut u8 {
     let other = match tag::vault(site) {
         Some(vault) => match vault::alloc(vault, layout, site) {
             Answer::Block(guarded) => guarded,
@@ -135,14 +171,14 @@ unsafe fn or_instead<I: Inner>(inner: &I, layout: Layout, block: *mut u8, site: 
             Answer::Refused => ptr::null_mut(),
         },
         None if control::mode() & VERIFY == 0 => return block,
-        None => match quarantine::take(layout, inner.identity()) {
+        None => match quarantine::take(layout, over.inner.identity()) {
             Some(held) => held,
             None => return block,
         },
     };
     if !block.is_null() {
         // SAFETY: the block is fresh and nobody has it.
-        unsafe { inner.dealloc(block, layout) };
+        unsafe { over.inner.dealloc(block, layout) };
     }
     other
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use scrubjay_log_format::cell::PageOwner;
 use scrubjay_log_format::{process, thread};
 
-use crate::control::control;
+use crate::control::{self, JOURNAL, NEVER, READY, VERIFY, control};
 use crate::limits::{GROUPS_MAX, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
 use crate::published::Published;
 use crate::store::{Cell, Page, Store, ThreadWords, cell_of};
@@ -63,7 +63,10 @@ static SLOTS: Published<Slots> = Published::empty();
 /// What every event reads: in the thread's own memory, without a destructor.
 pub(crate) struct Here {
     /// The mode word under which the rest was looked up; 0 never matches.
-    pub(crate) mode: Local<u32>,
+    mode: Local<u32>,
+    /// The same, where an event takes no more than its counters; else
+    /// [`NEVER`].
+    mode_of_counting: Local<u32>,
     /// The site that new blocks get.
     pub(crate) site: Local<u32>,
     /// The cell of that site's tag; `None` where more is to be done with a
@@ -88,6 +91,7 @@ thread_local! {
     static HERE: Here = const {
         Here {
             mode: Local::new(0),
+            mode_of_counting: Local::new(NEVER),
             site: Local::new(0),
             cell: Local::new(None),
             slot: Local::new(None),
@@ -101,15 +105,42 @@ thread_local! {
     };
 }
 
+impl Here {
+    /// The mode word under which the thread's part was looked up.
+    #[inline(always)]
+    pub(crate) fn mode(&self) -> u32 {
+        self.mode.get()
+    }
+
+    /// Whether it was under the mode word in force, and events take no more
+    /// than their counters.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> bool {
+        self.mode_of_counting.get() == control::mode()
+    }
+
+    /// Notes the mode word under which the rest was looked up; 0: look it up.
+    pub(crate) fn set_mode(&self, mode: u32) {
+        let is_plain = mode & (READY | JOURNAL | VERIFY) == READY;
+        self.mode.set(mode);
+        self.mode_of_counting.set(if is_plain { mode } else { NEVER });
+    }
+}
+
 /// Runs `then` with the thread's part. `None` where the platform has torn it
 /// down already; with a destructor-free one no platform here does.
 #[inline(always)]
 pub(crate) fn here<T>(then: impl FnOnce(&Here) -> T) -> Option<T> {
-    // Not `then` itself, which would not always be inlined into `try_with`.
+    here_now().map(then)
+}
+
+/// The thread's part; `None` as for [`here`].
+#[inline(always)]
+pub(crate) fn here_now() -> Option<&'static Here> {
     let place = HERE.try_with(core::ptr::from_ref).ok()?;
-    // SAFETY: without a destructor the place lives as long as its thread, which
-    // is the one that runs `then`.
-    Some(then(unsafe { &*place }))
+    // SAFETY: without a destructor the place lives as long as its thread, and
+    // the reference cannot leave that, since `Here` is not `Sync`.
+    Some(unsafe { &*place })
 }
 
 /// Makes the slots, all free, the orphan slot in use. For the first event, and

@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::limits::TRAILER_SIZE;
+use crate::limits::{TAGS_MAX, TRAILER_SIZE};
 use crate::{os, wipe};
 
 /// The process's key; 0 until [`choose_key`].
@@ -48,8 +48,8 @@ pub(crate) fn choose_key() {
 fn check_word(address: usize, site: u32, key: u64) -> u32 {
     // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the high half of the product
     // depends on all bits of the address.
-    let mixed = (address as u64 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((mixed >> 32) as u32 ^ site.wrapping_mul(0x85eb_ca6b)) | 1
+    let known = address as u64 ^ key ^ u64::from(site) << 32;
+    (known.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 | 1
 }
 
 #[inline]
@@ -107,8 +107,10 @@ pub(crate) unsafe fn read(block: *const u8, size: usize) -> Option<Valid> {
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     let found = unsafe { place.cast::<u64>().read_unaligned() };
-    (found == word(block as usize, Valid(found).site(), KEY.load(Ordering::Relaxed)))
-        .then_some(Valid(found))
+    let site = Valid(found).site();
+    let check = check_word(block as usize, site, KEY.load(Ordering::Relaxed));
+    // Sites are tags; the check word alone would let one in 2^31 others pass.
+    (found as u32 == check && site < TAGS_MAX as u32).then_some(Valid(found))
 }
 
 /// What the bytes behind a block say.

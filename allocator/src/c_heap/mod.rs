@@ -30,17 +30,15 @@ use crate::heap::{self, Ruler};
 use crate::inner::System;
 use crate::line::Line;
 use crate::tag::Tag;
+use crate::wrapped::Wrapped;
 use crate::{process, store};
 
 /// What C blocks are for, as far as anybody knows, whatever scope is active.
 static TAG: Tag = Tag::new("c-heap");
 
-/// Never asked: C blocks have no trailer before the process has begun with the
-/// program's own settings.
-static CONFIG: Config = Config::new();
-
-/// Where C blocks come from.
-static SYSTEM: System = System;
+/// Where C blocks come from. The settings are never asked: C blocks have no
+/// trailer before the process has begun with the program's own.
+static OVER: Wrapped<System> = Wrapped { inner: System, config: Config::new() };
 
 static STAGE: AtomicU32 = AtomicU32::new(ASLEEP);
 const ASLEEP: u32 = 0;

@@ -5,7 +5,7 @@ use scrubjay_log_format::EventKind;
 use super::errno::Errno;
 use super::look::{self, Found};
 use super::take::{self, layout};
-use super::{CONFIG, SYSTEM, TAG, count_stray};
+use super::{OVER, TAG, count_stray};
 use crate::heap::{self, Ruler};
 use crate::limits::TRAILER_SIZE;
 use crate::recorder::{self, Released};
@@ -62,7 +62,7 @@ unsafe fn shrink(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *m
     let new_size = unsafe { ruler.usable_size(kept) }.wrapping_sub(TRAILER_SIZE);
     // SAFETY: its last bytes are the trailer's.
     unsafe { trailer::write(kept, new_size, site) };
-    recorder::enter(&CONFIG, |entry| {
+    recorder::enter(&OVER.config, |entry| {
         entry.realloc((block as usize, size), (kept as usize, new_size), site, 0);
         let carried = size.min(new_size);
         let left = size - carried;
@@ -87,7 +87,7 @@ unsafe fn grow(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *mut
     }
     let moved = wanted.checked_add(TRAILER_SIZE).map_or(core::ptr::null_mut(), heap::malloc);
     if moved.is_null() {
-        recorder::enter(&CONFIG, |entry| entry.refused(block as usize, wanted, site));
+        recorder::enter(&OVER.config, |entry| entry.refused(block as usize, wanted, site));
         return moved;
     }
     // SAFETY: both blocks have so many bytes, and they are different blocks.
@@ -96,15 +96,15 @@ unsafe fn grow(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *mut
     let new_size = unsafe { ruler.usable_size(moved) }.wrapping_sub(TRAILER_SIZE);
     // SAFETY: its last bytes are the trailer's.
     unsafe { trailer::write(moved, new_size, site) };
-    recorder::enter(&CONFIG, |entry| {
+    recorder::enter(&OVER.config, |entry| {
         entry.realloc((block as usize, size), (moved as usize, new_size), site, size);
         let policy = tag::policy(site);
         // SAFETY: the program's bytes are in the new block.
-        let released = unsafe { wipe_whole(&SYSTEM, block, layout(size), site, policy) };
+        let released = unsafe { wipe_whole(&OVER.inner, block, layout(size), site, policy) };
         entry.released(site, released);
     });
     // SAFETY: the old block is ours until it is released here.
-    unsafe { hand_back(&SYSTEM, block, layout(size), valid) };
+    unsafe { hand_back(&OVER.inner, block, layout(size), valid) };
     moved
 }
 

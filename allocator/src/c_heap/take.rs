@@ -7,7 +7,7 @@ use scrubjay_log_format::EventKind;
 
 use super::errno::Errno;
 use super::look::{self, Found};
-use super::{CONFIG, SYSTEM, TAG, count_stray};
+use super::{OVER, TAG, count_stray};
 use crate::heap::{self, Ruler};
 use crate::limits::TRAILER_SIZE;
 use crate::{damage, recorder, release, trailer};
@@ -58,7 +58,7 @@ fn record_slowly(kind: EventKind, address: usize, size: usize, site: u32) {
         hot.alloc(cell, site, size);
         hot.done();
     } else {
-        recorder::enter(&CONFIG, |entry| entry.alloc(kind, address, size, site));
+        recorder::enter(&OVER.config, |entry| entry.alloc(kind, address, size, site));
     }
 }
 
@@ -68,7 +68,7 @@ fn without_trailer(ruler: Ruler, block: *mut u8, size: usize) -> *mut u8 {
     if block.is_null() {
         let errno = Errno::keep();
         if !heap::is_wrapped() {
-            recorder::enter(&CONFIG, |entry| entry.refused(0, size, TAG.index()));
+            recorder::enter(&OVER.config, |entry| entry.refused(0, size, TAG.index()));
         }
         errno.becomes(libc::ENOMEM);
     } else {
@@ -88,7 +88,7 @@ pub(super) unsafe fn free(ruler: Ruler, block: *mut u8) {
     // SAFETY: the caller's promise.
     match unsafe { look::block(ruler, block) } {
         // SAFETY: the block is live, of this size, and its owner gives it up.
-        Some(size) => unsafe { release::dealloc(&SYSTEM, &CONFIG, block, layout(size)) },
+        Some(size) => unsafe { release::dealloc(&OVER, block, layout(size)) },
         // SAFETY: the caller's promise.
         None => unsafe { free_other(ruler, block) },
     }
@@ -107,7 +107,7 @@ unsafe fn free_other(ruler: Ruler, block: *mut u8) {
     match unsafe { look::closer(ruler, block) } {
         Found::Block(size) | Found::Rusts(size) => {
             // SAFETY: the block is live, of this size, and its owner gives it up.
-            unsafe { release::dealloc(&SYSTEM, &CONFIG, block, layout(size)) };
+            unsafe { release::dealloc(&OVER, block, layout(size)) };
         }
         Found::Damaged(size) => damage::report(block, size, size + TRAILER_SIZE),
         Found::Stray(usable) => {

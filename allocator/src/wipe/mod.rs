@@ -8,6 +8,8 @@ use crate::{mapped, registers, touched};
 mod cold;
 mod small;
 
+pub(crate) use small::SIZE_MAX as SMALL_MAX;
+
 /// Overwrites a block with zeros. Of a large one only what was touched, lest
 /// the rest be faulted in.
 ///
@@ -15,7 +17,7 @@ mod small;
 /// `size` bytes at `start` are writable and nobody else's.
 #[inline(always)]
 pub(crate) unsafe fn wipe(start: *mut u8, size: usize) {
-    if size <= small::SIZE_MAX {
+    if size <= SMALL_MAX {
         // SAFETY: the caller's promise is the very one that is needed.
         unsafe { small::wipe(start, size) };
         keep(start);

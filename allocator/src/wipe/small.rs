@@ -2,7 +2,7 @@
 //! by stores that overlap. A call of memset takes as long again.
 
 /// Larger ones are memset's.
-pub(super) const SIZE_MAX: usize = 128;
+pub(crate) const SIZE_MAX: usize = 128;
 
 /// Overwrites up to [`SIZE_MAX`] bytes with zeros.
 ///
