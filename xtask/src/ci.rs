@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{demo, instructions, tidy, tools, workspace};
+use crate::{attack, demo, instructions, tidy, tools, workspace};
 
 /// Packages whose tests also run as their users build them.
 const IN_RELEASE: &[&str] = &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-cli"];
@@ -54,6 +54,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
         plain(&[&["clippy"], &what[..], &["--", "-D", "warnings"]].concat())?;
         counted.run(&[&["test"], &what[..]].concat())?;
         counted.run(&[&["test", "--release"], &what[..]].concat())
+    });
+    // In release it has run with the other tests.
+    steps.run("attack with LTO", || {
+        counted.run(attack::WITH_FAT_LTO)?;
+        counted.run(attack::ON_C_CODE)
     });
     steps.run("benches as tests", benches_as_tests);
     steps.run("documentation", documentation);

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod attack;
 mod bench;
 mod callgrind;
 mod ci;
@@ -25,6 +26,7 @@ const CHORES: &[Chore] = &[
     ("ci", "everything that a change must pass", ci::run),
     ("soak", "the long versions of the tests", soak::run),
     ("foreign", "other people's tests, with C's memory wiped and counted", foreign::run),
+    ("attack", "look for what was freed, in release builds with and without LTO", attack::run),
     ("tidy", "the rules of the house, over the sources", tidy::run),
     ("bench", "the cost table: --quick, --update-instructions, --instructions", bench::run),
 ];

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{foreign, tools, workspace};
+use crate::{attack, foreign, tools, workspace};
 
 /// Tests that see this run their full numbers.
 const SOAK: (&str, &str) = ("SCRUBJAY_SOAK", "1");
@@ -24,6 +24,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     // overflow checks.
     steps.run("tests in release", || tests(&["test", "--workspace", "--release"]));
     steps.run("tests", || tests(&["test", "--workspace"]));
+    steps.run("attack with LTO", || tests(attack::WITH_FAT_LTO));
+    attack::beyond_ci(&mut steps);
     steps.run("foreign programs", foreign::step);
     steps.run("miri", miri);
     steps.finish()
