@@ -8,6 +8,7 @@
 
 mod build;
 mod claims;
+mod evidence;
 mod program;
 mod prompts;
 mod report;
@@ -20,8 +21,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use scrubjay_tests::attack::{Residue, attack};
+use serde_json::Value;
 
 use crate::workspace;
 use claims::Claims;
@@ -52,14 +54,28 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
     heading("The language model, wiped as by default");
     let wiped = folder.join("wiped");
-    let (log, with) = run_and_attack(&programs.model, &tracker, &wiped, Wiping::Default, &prompts)?;
+    let attacked = run_and_attack(&programs.model, &tracker, &wiped, Wiping::Default, &prompts)?;
+    let Attacked { log, residue: with, wipes } = attacked;
+    claims.check("wipes told, tag by tag, what the model's own report did", || {
+        let wipes = wipes.context("wipes objected while the model stood still")?;
+        let count = evidence::against_report(&wipes, &wiped.join("report.json"))?;
+        println!("wipes and the model's own report agree to the byte, in {count} tags");
+        Ok(())
+    });
 
     heading("What its log tells");
     tracker.show(&["summary"], &log)?;
     tracker.show(&["timeline"], &log)?;
     tracker.show(&["peak"], &log)?;
     tracker.show(&["leaks"], &log)?;
+    tracker.show(&["wipes"], &log)?;
     tracker.show(&["log", "verify"], &log)?;
+    claims.check("wipes adds up to the byte, and to the journal", || {
+        let wipes = tracker.wipes(&log)?;
+        ensure!(wipes["adds_up"] == true, "it does not add up");
+        evidence::against_journal(&wipes, &log)?;
+        Ok(())
+    });
 
     heading("The loaded tensors among the live blocks of model/weights");
     let blocks = tracker.blocks_at_peak(&log, "model/weights")?;
@@ -82,7 +98,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
     heading("The control: the same without wiping, and glibc gives no memory back");
     let control = folder.join("control");
-    let (_, without) = run_and_attack(&programs.model, &tracker, &control, Wiping::Off, &prompts)?;
+    let attacked = run_and_attack(&programs.model, &tracker, &control, Wiping::Off, &prompts)?;
+    let Attacked { log, residue: without, .. } = attacked;
+    println!("\nIts log objects:\n");
+    claims.check("wipes objects to the control, and names the secret tag", || {
+        let answer = tracker.show_objection(&["wipes", "--tag", "prompt"], &log)?;
+        ensure!(answer.contains("secret tag prompt: "), "it names no secret tag");
+        Ok(())
+    });
 
     heading("Residue");
     let table = residue::table(&with, &without);
@@ -96,6 +119,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     claims.finish()
 }
 
+/// A model that was attacked and has ended.
+struct Attacked {
+    log: PathBuf,
+    residue: Residue,
+    /// What `wipes` said while it stood still; an error where that objected.
+    wipes: Result<Value>,
+}
+
 /// Runs the model up to the drop of everything, attacks it, and lets it end.
 fn run_and_attack(
     model: &Path,
@@ -103,10 +134,11 @@ fn run_and_attack(
     folder: &Path,
     wiping: Wiping,
     prompts: &[String],
-) -> Result<(PathBuf, Residue)> {
+) -> Result<Attacked> {
     let program = Program::run(model, folder, wiping, &[], prompts)?;
     let start = Instant::now();
     println!("attack: process {} dropped everything and stands still", program.id());
+    let wipes = tracker.wipes(program.log());
     let live = tracker.live_blocks(program.log())?;
     let secrets = secrets::of(prompts, folder)?;
     let residue = attack(program.id(), program.log(), &live, &secrets)
@@ -123,7 +155,7 @@ fn run_and_attack(
     }
     let log = program.log().to_owned();
     program.finish()?;
-    Ok((log, residue))
+    Ok(Attacked { log, residue, wipes })
 }
 
 /// The tensors of a model with one layer more, written by the same program.

@@ -34,6 +34,26 @@ impl Tracker {
         Ok(())
     }
 
+    /// Asks a question to which the answer is an objection, with the exit code
+    /// 1; shows the answer and returns it.
+    pub fn show_objection(&self, question: &[&str], log: &Path) -> Result<String> {
+        let mut command = self.command(question, log);
+        println!("$ {}", workspace::shown(&command));
+        let output = command.output().with_context(|| workspace::shown(&command))?;
+        let answer = String::from_utf8(output.stdout)?;
+        println!("{answer}");
+        let code = output.status.code();
+        println!("exit code: {}\n", code.map_or_else(|| "none".into(), |code| code.to_string()));
+        ensure!(code == Some(1), "`{}` ended with {}", workspace::shown(&command), output.status);
+        Ok(answer)
+    }
+
+    /// Where every byte went, now or until the end.
+    pub fn wipes(&self, log: &Path) -> Result<Value> {
+        let answer = workspace::output(&mut self.command(&["wipes", "--json"], log))?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
     /// The blocks that live now, or lived at the end.
     pub fn live_blocks(&self, log: &Path) -> Result<Vec<Block>> {
         self.blocks(&["leaks", "--blocks", "--json"], log)

@@ -34,7 +34,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use scrubjay::Scrubjay;
+use scrubjay::{Report, Scrubjay};
 
 use crate::arguments::Arguments;
 use crate::batches::Batches;
@@ -80,6 +80,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let server = Server::start(arguments.threads)?;
     answer_all(arguments, &mut console, &server)?;
     // Nothing of a prompt, an answer or the model is in use from here on.
+    fs::write(arguments.directory.join("report.json"), Report::now().to_json())?;
     println!("dropped");
     if arguments.wait {
         console.wait()?;
