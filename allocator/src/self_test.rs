@@ -13,7 +13,7 @@ use crate::config::Wipe;
 use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_MIN, TOUCHED_ASKED_MIN, TRAILER_SIZE};
 use crate::tag::Tag;
 use crate::trailer::{self, Trailer};
-use crate::{os, store, wipe};
+use crate::{os, store};
 
 /// A block of it goes back to the kernel as whole pages where it can.
 static PUBLIC: Tag = Tag::new("scrubjay/self-test/public");
@@ -307,8 +307,6 @@ impl Block {
             // SAFETY: so many bytes are left of it.
             unsafe { place.copy_from_nonoverlapping(word.as_ptr(), size) };
         }
-        // Bytes that nobody reads before the release need not be written at all.
-        wipe::keep(start);
         Ok(Self { start, layout, key })
     }
 
