@@ -17,8 +17,28 @@ pub fn has_secret_memory() -> bool {
 
 const MEMFD_SECRET: libc::c_long = 447;
 
-/// Limits a resource of the process, soft and hard.
-pub fn limit(resource: libc::__rlimit_resource_t, value: u64) {
+/// What a process has no end of, unless it is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Resource {
+    /// Addresses, in bytes.
+    Addresses,
+    /// A core file's size, in bytes.
+    Core,
+    /// Descriptors.
+    Descriptors,
+    /// Locked memory, in bytes.
+    LockedMemory,
+}
+
+/// Limits a resource of the process, soft and hard; `None` for no limit.
+pub fn limit(resource: Resource, value: Option<u64>) {
+    let resource = match resource {
+        Resource::Addresses => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Descriptors => libc::RLIMIT_NOFILE,
+        Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
+    };
+    let value = value.unwrap_or(libc::RLIM_INFINITY);
     let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
     // SAFETY: the structure can be read.
     let done = unsafe { libc::setrlimit(resource, &limit) };
@@ -28,7 +48,7 @@ pub fn limit(resource: libc::__rlimit_resource_t, value: u64) {
 /// Limits locked memory, which does not bind who has root's rights: they are
 /// given up, too.
 pub fn limit_locked_memory(bytes: u64) {
-    limit(libc::RLIMIT_MEMLOCK, bytes);
+    limit(Resource::LockedMemory, Some(bytes));
     const NOBODY: libc::uid_t = 65_534;
     // SAFETY: the call has no preconditions.
     if unsafe { libc::geteuid() } == 0 {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use scrubjay::{Tag, Vault};
 use scrubjay_tests::child::pause;
+use scrubjay_tests::confine::Resource;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::{child, confine, harness};
 
@@ -81,7 +82,7 @@ pub fn child(arguments: &[String]) {
         .collect();
     pause();
     if arguments[1] == "kernel" {
-        confine::limit(libc::RLIMIT_CORE, libc::RLIM_INFINITY);
+        confine::limit(Resource::Core, None);
         std::process::abort();
     }
     drop(blocks);

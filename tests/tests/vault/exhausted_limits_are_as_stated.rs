@@ -5,6 +5,7 @@
 
 use scrubjay::{Report, Tag, Vault, VaultError, VaultStatus};
 use scrubjay_log_format::tag;
+use scrubjay_tests::confine::Resource;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::{child, confine, harness};
@@ -108,11 +109,11 @@ pub fn child(arguments: &[String]) {
             VaultError::NoSecretMemory { errno: libc::ENOSYS }
         }
         "descriptors" => {
-            confine::limit(libc::RLIMIT_NOFILE, 3);
+            confine::limit(Resource::Descriptors, Some(3));
             VaultError::NoSecretMemory { errno: libc::EMFILE }
         }
         _ => {
-            confine::limit(libc::RLIMIT_AS, 64 << 30);
+            confine::limit(Resource::Addresses, Some(64 << 30));
             VaultError::NoAddresses
         }
     };
