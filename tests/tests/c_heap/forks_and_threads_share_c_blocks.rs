@@ -1,6 +1,8 @@
 //! C blocks outlive the thread that asked for them, are freed by others, by
 //! destructors of thread keys and by forked children; forks beside threads that
-//! allocate do not hang.
+//! allocate do not hang. So, too, where the C library allocates for the hook of
+//! a thread's end.
+#![expect(unsafe_code, reason = "runs before the allocator's own constructor")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,11 +16,32 @@ use scrubjay_tests::system::{self, Fork, Key};
 
 use crate::c::{self, Block, counted};
 
+/// Makes keys before scrubjay makes its own: those beyond 32 have no place in
+/// a thread but one that is allocated.
+#[used]
+#[unsafe(link_section = ".init_array.00101")]
+static BEFORE_ALL: extern "C" fn() = {
+    extern "C" fn make_keys() {
+        // SAFETY: the name is a C string.
+        let count = unsafe { libc::getenv(c"KEYS_BEFORE".as_ptr()) };
+        if count.is_null() {
+            return;
+        }
+        // SAFETY: the environment's values are C strings.
+        for _ in 0..unsafe { libc::atoi(count) } {
+            let mut key = 0;
+            // SAFETY: the key can be written.
+            unsafe { libc::pthread_key_create(&mut key, None) };
+        }
+    }
+    make_keys
+};
+
 pub fn test() {
-    for mode in ["count", "journal"] {
+    for (mode, keys) in [("count", "0"), ("journal", "0"), ("count", "40"), ("journal", "40")] {
         let folder = Folder::new();
         let child = child!().log(&folder.join("%p.jay")).setting("SCRUBJAY_MODE", mode);
-        let finished = child.succeed();
+        let finished = child.setting("KEYS_BEFORE", keys).succeed();
         assert_eq!(finished.errors, "");
         assert!(folder.files().len() > 10, "each forked child has a log");
         let log = Log::read(&folder.join(format!("{}.jay", finished.process)));

@@ -3,7 +3,10 @@
 #![expect(unsafe_code, reason = "calls allocators by hand")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::c_void;
 use std::hint::black_box;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use scrubjay::{Over, Report, Scrubjay, Tag};
 use scrubjay_tests::child;
@@ -43,6 +46,8 @@ pub fn child(_: &[String]) {
     assert!(stats.allocated_blocks >= 3 * asked);
     assert_eq!((stats.live_bytes, stats.live_blocks), (0, 0));
 
+    what_is_wrapped_is_stray();
+
     // C blocks get their own tag, whatever scope is active.
     let scope = RUSTS.enter();
     let figures = counted(|| drop(Block::new(100)));
@@ -51,6 +56,42 @@ pub fn child(_: &[String]) {
     let now = Report::now();
     assert!(!now.tag(TAG).expect("the tag is there").is_secret);
     assert_eq!(now.corruption_count, 0);
+}
+
+/// An allocator that asks for a block of its own, too, and loses it to C.
+struct Hoarder;
+
+const HOARD: usize = 200;
+static HOARDED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+// SAFETY: blocks are the system's.
+unsafe impl GlobalAlloc for Hoarder {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HOARDED.store(Block::new(HOARD).leave(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) };
+    }
+}
+
+/// What a wrapped allocator has for itself gets no trailer, and an older
+/// block's that stood in its place is not taken for one.
+fn what_is_wrapped_is_stray() {
+    static OVER: Scrubjay<Over<Hoarder>> = Scrubjay::over(Hoarder);
+    let layout = Layout::new::<[u8; 1_000]>();
+    // Some of them are just as large as the next of their size will be.
+    drop([(); 20].map(|()| Block::new(HOARD)));
+    // SAFETY: the layout has a size.
+    let block = unsafe { OVER.alloc(layout) };
+    // SAFETY: the block is live, and the hoarder has forgotten it.
+    let hoarded = unsafe { Block::of(HOARDED.load(Ordering::Relaxed)) };
+    assert_eq!(counted(|| drop(hoarded)).freed_blocks, 0);
+    // SAFETY: the block is live and of this layout.
+    unsafe { OVER.dealloc(block, layout) };
 }
 
 /// Allocates, reallocates and frees by hand.
