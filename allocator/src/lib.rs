@@ -24,8 +24,17 @@
 //! After a block is released, none of the bytes that the program wrote in it
 //! can be found in that block, whichever of `dealloc` and `realloc` released
 //! it, on whichever thread, in release builds, too. Not reachable from an
-//! allocator: registers and stacks, copies made by moves, memory of C code or
-//! mapped by others, swap, core dumps made before the release.
+//! allocator: registers and stacks, copies made by moves, memory of C code (but
+//! see below) or mapped by others, swap, core dumps made before the release.
+//!
+//! # Memory of C and C++
+//!
+//! With the feature `c-heap`, which is off by default, the executable defines
+//! `malloc` and its family: what C and C++ code frees in the same process is
+//! wiped and counted, too, under the tag `c-heap`. It needs glibc, linked
+//! dynamically, and cannot be combined with a sanitizer. Blocks from before the
+//! program's constructors ran, and blocks whose check word an overflow has
+//! destroyed, are passed through, unwiped, and counted apart.
 //!
 //! # Edge cases
 //!
