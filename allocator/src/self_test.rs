@@ -176,8 +176,8 @@ const LAYOUTS: [(usize, usize); 22] = [
 /// Tests in the running program, with its own allocator, settings and build,
 /// whether released blocks keep what was written in them. Blocks of all kinds
 /// of sizes are filled with random bytes, found in memory so (else the test
-/// would be blind), released by each path, and looked at again. Takes some
-/// 0.2 s and 100 MiB, and leaves its tags `scrubjay/self-test/…` in the ledger.
+/// would be blind), released by each path, and looked at again. Takes about a
+/// second and 100 MiB, and leaves its tags `scrubjay/self-test/…` in the ledger.
 ///
 /// What other threads do does not matter: memory that they have taken over
 /// meanwhile does not hold the random bytes.
