@@ -48,6 +48,8 @@
 //!   keys) are counted in a shared slot.
 //! - A forked child starts with what was live and totals of zero, and gets a
 //!   log of its own if its parent has one by its settings.
+//! - Blocks of vault tags are not there in a forked child: a release of one does
+//!   nothing, a `realloc` gives null, a touch is a fault.
 #![deny(clippy::disallowed_types, clippy::disallowed_macros)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

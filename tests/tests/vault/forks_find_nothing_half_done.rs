@@ -30,7 +30,7 @@ pub fn test() {
 
 pub fn child(_: &[String]) {
     let is_over = AtomicBool::new(false);
-    let forks = harness::count(40, 400);
+    let forks = harness::count(100, 2_000);
     std::thread::scope(|threads| {
         for tag in &WEIGHTS {
             threads.spawn(|| work(tag, &is_over));
