@@ -41,9 +41,9 @@ use scrubjay_log_format::tag::{
 ///   other tags.
 ///
 /// # What it costs
-/// A block takes pages of its own, and the system's calls for them: some 80 µs
-/// to make, touch and release one. Each further page of `memfd_secret` takes 20
-/// to 40 µs at its first touch, so a gigabyte takes 5 to 11 s. The kernel itself
+/// A block takes pages of its own, and the system's calls for them: some 50 µs
+/// to make, touch and release one. Each further page of `memfd_secret` takes 16
+/// to 40 µs from its first touch to its release: 4 to 11 s for a gigabyte. The kernel itself
 /// does not get at such pages but by copying: direct I/O into them fails, and so
 /// does pinning them for a device. They take from the limit of locked memory
 /// (`RLIMIT_MEMLOCK`, mostly 8 MiB), to which the privilege `CAP_IPC_LOCK` is

@@ -120,7 +120,7 @@ impl Tag {
     /// Its blocks stand in guarded memory; what that is, and what happens where
     /// it cannot be had, see [`Vault`]. The tag is secret, too, and wiped
     /// whatever the settings say. Each block has pages of its own, and one of
-    /// addresses to spare; made and released it costs some 60 µs.
+    /// addresses to spare; made and released it costs some 50 µs.
     ///
     /// ```
     /// use scrubjay::{Tag, Vault};

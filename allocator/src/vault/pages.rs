@@ -1,17 +1,19 @@
 //! The pages of one block: what can be had of what its tag asks for.
 
-use crate::os::{self, Access, NoSecret};
-use crate::protection::{Vault, VaultError};
-
 use scrubjay_log_format::tag::{
     VAULT_GUARDED, VAULT_LOCKED, VAULT_NOT_DUMPED, VAULT_NOT_FORKED, VAULT_SECRET,
 };
+
+use crate::os::{self, Access, NoSecret};
+use crate::protection::{Vault, VaultError};
 
 /// What every page of the range has, whatever else it is.
 const ALWAYS: u64 = VAULT_NOT_DUMPED | VAULT_NOT_FORKED | VAULT_GUARDED;
 
 /// The system's number of the error that a move of pages has: its limit of maps.
-const NO_MEMORY: i32 = 12;
+const NO_MEMORY: i32 = libc::ENOMEM;
+/// The one that secret memory has where the limit of locks is exhausted.
+const AGAIN: i32 = libc::EAGAIN;
 
 /// What pages were made of, and what they lack that was asked for.
 pub(super) struct Made {
@@ -49,7 +51,7 @@ pub(super) unsafe fn make(address: *mut u8, size: usize, vault: Vault) -> Result
 unsafe fn make_secret(address: *mut u8, size: usize) -> Result<(), VaultError> {
     let pages = os::map_secret(size).map_err(|error| match error {
         NoSecret::Missing(errno) => VaultError::NoSecretMemory { errno },
-        NoSecret::LockLimit => lock_limit(),
+        NoSecret::LockLimit => lock_error(AGAIN),
         NoSecret::Refused(errno) => VaultError::System { errno },
     })?;
     // Only then may they be touched: a child that is made in between, past the
@@ -80,20 +82,23 @@ unsafe fn make_plain(
     // SAFETY: the caller's promise.
     unsafe { os::protect(address, size, Access::Write) }
         .map_err(|errno| VaultError::System { errno })?;
-    if os::lock_pages(address, size).is_ok() {
+    let Err(errno) = os::lock_pages(address, size) else {
         return Ok(Made { bits: ALWAYS | VAULT_LOCKED, lack: Some(lack) });
-    }
+    };
     if vault.may_be_unlocked() {
-        return Ok(Made { bits: ALWAYS, lack: Some(lock_limit()) });
+        return Ok(Made { bits: ALWAYS, lack: Some(lock_error(errno)) });
     }
     // SAFETY: nobody has seen the pages.
     unsafe { give_back(address, size) };
-    Err(lock_limit())
+    Err(lock_error(errno))
 }
 
-fn lock_limit() -> VaultError {
-    // Without a limit it is the machine that has no memory left to lock.
-    VaultError::LockLimit { limit_bytes: os::lock_limit().unwrap_or(u64::MAX) }
+/// Why nothing more is locked; where there is no limit it is not for that.
+fn lock_error(errno: i32) -> VaultError {
+    match os::lock_limit() {
+        Some(limit_bytes) => VaultError::LockLimit { limit_bytes },
+        None => VaultError::System { errno },
+    }
 }
 
 fn keep(address: *mut u8, size: usize) -> Result<(), i32> {
