@@ -22,6 +22,8 @@ pub fn test() {
         assert!(own.failed_count >= 4, "{own:?}");
         let verified = cli::run(["log".as_ref(), "verify".as_ref(), path.as_os_str()]);
         assert!(verified.status.success(), "{verified:?}");
+        let wiped = cli::run(["wipes".as_ref(), path.as_os_str()]);
+        assert!(wiped.status.success(), "{wiped:?}");
     }
 }
 
