@@ -16,16 +16,22 @@ use crate::step::Outcome;
 use crate::{callgrind, tools, workspace};
 
 const FILE: &str = "benches/instructions.toml";
-/// Enough that a rare slow path shows, few enough that Valgrind is done soon.
-const OPERATIONS: u64 = 50_000;
 /// Two compilers do not make the same code; a loss this large is no accident.
 const TOLERANCE_OTHER_COMPILER: f64 = 0.15;
 /// A count may differ by this share, or by this many instructions.
 const TOLERANCE: f64 = 0.02;
 const TOLERANCE_INSTRUCTIONS: f64 = 1.0;
 
-/// As the benches know them; see `benches/src/workloads.rs`.
-const WORKLOADS: &[&str] = &["pair64", "zeroed64", "grow", SCOPES];
+/// As the benches know them (see `benches/src/workloads.rs`), and how many
+/// operations: enough that a rare slow path shows, few enough that Valgrind is
+/// done soon.
+const WORKLOADS: &[(&str, u64)] = &[
+    ("pair64", 50_000),
+    ("zeroed64", 50_000),
+    ("grow", 50_000),
+    (SCOPES, 50_000),
+    ("vec 64 KiB", 100),
+];
 /// The one that `System` cannot do.
 const SCOPES: &str = "scope64";
 
@@ -92,7 +98,7 @@ pub fn update() -> Result<()> {
         rustc()?
     );
     for (workload, modes) in &costs {
-        write!(text, "\n[{workload}]\n")?;
+        write!(text, "\n[{workload:?}]\n")?;
         for mode in MODES {
             let Some(cost) = modes.get(mode.name) else { continue };
             let Cost { program, all } = cost;
@@ -110,19 +116,19 @@ fn measure() -> Result<Costs> {
     workspace::run(&mut build)?;
     let folder = workspace::target()?.join("release");
     let mut costs = Costs::new();
-    for workload in WORKLOADS {
+    for &(workload, operations) in WORKLOADS {
         for mode in MODES {
-            if *workload == SCOPES && mode.name == "system" {
+            if workload == SCOPES && mode.name == "system" {
                 continue;
             }
-            let cost = cost(&folder.join(mode.program), workload, mode)?;
-            costs.entry((*workload).to_owned()).or_default().insert(mode.name.to_owned(), cost);
+            let cost = cost(&folder.join(mode.program), (workload, operations), mode)?;
+            costs.entry(workload.to_owned()).or_default().insert(mode.name.to_owned(), cost);
         }
     }
     Ok(costs)
 }
 
-fn cost(program: &Path, workload: &str, mode: &Mode) -> Result<Cost> {
+fn cost(program: &Path, (workload, operations): (&str, u64), mode: &Mode) -> Result<Cost> {
     let log = workspace::target()?.join("instructions.jay");
     let log = log.to_str().context("the target folder's name is not UTF-8")?;
     let mut environment = vec![("SCRUBJAY_WIPE", mode.wipe)];
@@ -139,8 +145,8 @@ fn cost(program: &Path, workload: &str, mode: &Mode) -> Result<Cost> {
         }
         Ok(count)
     };
-    let (once, twice) = (count(OPERATIONS)?, count(2 * OPERATIONS)?);
-    let per_operation = |once: u64, twice: u64| (twice as f64 - once as f64) / OPERATIONS as f64;
+    let (once, twice) = (count(operations)?, count(2 * operations)?);
+    let per_operation = |once: u64, twice: u64| (twice as f64 - once as f64) / operations as f64;
     Ok(Cost {
         program: per_operation(once.program, twice.program),
         all: per_operation(once.all, twice.all),
