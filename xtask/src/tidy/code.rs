@@ -33,7 +33,8 @@ pub fn find_word(code: &str, word: &str) -> Option<usize> {
 
 /// The code up to the tests, which stand last in a file.
 pub fn before_tests(code: &str) -> &str {
-    code.find("#[cfg(test)]").map_or(code, |at| &code[..at])
+    let starts = ["#[cfg(test)]", "#[cfg(all(test,"].map(|start| code.find(start));
+    starts.into_iter().flatten().min().map_or(code, |at| &code[..at])
 }
 
 /// Bytes of the comment or literal that `rest` starts with, or 0.
