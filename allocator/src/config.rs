@@ -140,7 +140,8 @@ impl Config {
 
     /// Whether large blocks over [`crate::System`] get mappings of their own
     /// (`SCRUBJAY_MAPPINGS`: `on`, `off`): grown without copying, given back to
-    /// the kernel at release. On unless told otherwise.
+    /// the kernel at release, or kept, wiped, for the next block that grows: up
+    /// to 32 MiB. On unless told otherwise.
     pub const fn mappings(mut self, mappings: bool) -> Self {
         self.mappings = mappings;
         self
