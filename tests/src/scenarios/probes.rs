@@ -85,14 +85,6 @@ pub(super) fn secrets(key: u64) -> impl Iterator<Item = Secret> {
 /// How many secrets that are.
 pub(super) const COUNT: usize = PROBES.len();
 
-fn is_elsewhere(place: &Place, what: &str) -> bool {
-    matches!(place, Place::Elsewhere(name) if name.starts_with(what))
-}
-
-fn is_live(place: &Place, tag: &str) -> bool {
-    matches!(place, Place::Live(name) if name == tag)
-}
-
 /// Whether the secret is where it was put: whole, but for what glibc writes
 /// into a freed block.
 fn is_found(probe: Probe, row: &Row) -> bool {
@@ -100,18 +92,17 @@ fn is_found(probe: Probe, row: &Row) -> bool {
         let its = row.places.iter().filter(|(place, _)| is_its(place));
         its.map(|(_, found)| found.window_count).max().unwrap_or(0)
     };
+    let elsewhere = |text: &'static str| move |place: &Place| matches!(place, Place::Elsewhere(name) if name.starts_with(text));
+    let live = |label: &'static str| move |place: &Place| matches!(place, Place::Live(name) if name == label);
     match probe {
-        Probe::Heap => found_in(&|place| is_live(place, "live/heap")) == row.window_count,
-        Probe::Mapped => found_in(&|place| is_live(place, "live/mapped")) == row.window_count,
+        Probe::Heap => found_in(&live("live/heap")) == row.window_count,
+        Probe::Mapped => found_in(&live("live/mapped")) == row.window_count,
         Probe::Static => {
-            let statics = found_in(&|place| is_elsewhere(place, "static data of"));
-            statics.max(found_in(&|place| {
-                is_elsewhere(place, "memory without a name, in no block, behind")
-            })) == row.window_count
+            let statics = found_in(&elsewhere("static data of"));
+            statics.max(found_in(&elsewhere("memory without a name, in no block, behind")))
+                == row.window_count
         }
-        Probe::Stack => {
-            found_in(&|place| is_elsewhere(place, "stack of the main thread")) == row.window_count
-        }
+        Probe::Stack => found_in(&elsewhere("stack of the main thread")) == row.window_count,
         Probe::Unwiped => found_in(&|place| *place == Place::Freed) > row.window_count / 2,
     }
 }

@@ -10,6 +10,7 @@ use crate::child::{Child, Running};
 use crate::folder::Folder;
 use crate::log::Log;
 use crate::releases::{self, Told};
+use crate::system;
 
 use super::{WITH_CORE, files, probes, text};
 
@@ -28,12 +29,21 @@ pub struct Settings {
     pub kept: bool,
     /// Whether its core file is searched, too.
     pub core: bool,
+    /// Whether a debugger writes the core file, not the kernel.
+    pub debugger: bool,
 }
 
 impl Settings {
     /// Wiped, with mappings, in count mode, everything kept, no core file.
-    pub const COUNT: Self =
-        Self { mode: "count", log: false, mappings: true, wipe: true, kept: true, core: false };
+    pub const COUNT: Self = Self {
+        mode: "count",
+        log: false,
+        mappings: true,
+        wipe: true,
+        kept: true,
+        core: false,
+        debugger: false,
+    };
     /// The same with a journal.
     pub const JOURNAL: Self = Self { mode: "journal", log: true, ..Self::COUNT };
 
@@ -84,6 +94,8 @@ pub struct Found {
     pub no_core: Option<String>,
 }
 
+/// Greatest size of a debugger's core file in bytes.
+const CORE_SIZE_MAX: u64 = 4 << 30;
 /// How many finds are much.
 const ENOUGH: u64 = 100_000;
 /// How many secrets the scenarios themselves have; those of the probes follow.
@@ -139,7 +151,7 @@ pub fn attack(child: Child, scenario: &str, settings: Settings) -> Found {
     }
     let (mut no_core, mut lives) = (None, true);
     if settings.core {
-        match core_file(&mut child, &folder) {
+        match core_file(&mut child, &folder, settings.debugger) {
             Ok((path, still)) => {
                 lives = still;
                 let core = Core::open(&path).expect("what was written is a core file");
@@ -198,7 +210,11 @@ fn lay_over(target: &mut Target, told: &Told, mode: &str) {
 
 /// Has the kernel write a core file, or a debugger: where it is, and whether
 /// the process still lives. The reason where neither does.
-fn core_file(child: &mut Running, folder: &Folder) -> Result<(PathBuf, bool), String> {
+fn core_file(
+    child: &mut Running,
+    folder: &Folder,
+    debugger: bool,
+) -> Result<(PathBuf, bool), String> {
     let process = child.process().to_string();
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
     let pattern = pattern.trim();
@@ -206,7 +222,7 @@ fn core_file(child: &mut Running, folder: &Folder) -> Result<(PathBuf, bool), St
         let logs = |path: &PathBuf| path.extension().is_some_and(|end| end == "jay");
         folder.files().into_iter().find(|path| !logs(path))
     };
-    if !pattern.is_empty() && !pattern.contains(['/', '|']) {
+    if !debugger && !pattern.is_empty() && !pattern.contains(['/', '|']) {
         let killed = Command::new("kill").args(["-ABRT", &process]).status();
         assert!(killed.is_ok_and(|status| status.success()), "a child can be killed");
         // Its output ends when it is gone, and its core file is written by then.
@@ -216,11 +232,13 @@ fn core_file(child: &mut Running, folder: &Folder) -> Result<(PathBuf, bool), St
     }
     let mut gcore = Command::new("gcore");
     gcore.arg("-o").arg(folder.join("core")).arg(&process);
+    // Where it would write address space without memory, that ends it.
+    system::limit_file_size(&mut gcore, CORE_SIZE_MAX);
     let done = gcore.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     match done {
         Ok(status) if status.success() => {
             cores().map(|path| (path, true)).ok_or("gcore wrote no file".to_owned())
         }
-        _ => Err(format!("core files go to {pattern:?}, and there is no gcore")),
+        _ => Err(format!("core files go to {pattern:?}, and gcore writes none")),
     }
 }

@@ -24,7 +24,8 @@ pub fn test() {
             let why = swap.err().unwrap_or_else(|| "there is swap".to_owned());
             harness::skip(format!("{why}, and {swapped} pages of 4,096 go out when asked to"));
         }
-        wrong.extend(scenarios::complaints(&found));
+        let complaints = scenarios::complaints(&found);
+        wrong.extend(complaints.iter().map(|what| format!("{settings:?}: {what}")));
     }
     let unwiped = Settings { wipe: false, mappings: false, ..Settings::COUNT };
     let control = scenarios::attack(child!(), SWAPPED, unwiped);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
+mod a_debuggers_core_file_holds_none_either;
 mod a_page_that_was_swapped_out_is_wiped;
 mod no_scenario_leaves_a_secret;
 mod what_c_code_frees_is_wiped_with_the_feature;
@@ -16,6 +17,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
+        a_debuggers_core_file_holds_none_either,
         a_page_that_was_swapped_out_is_wiped,
         no_scenario_leaves_a_secret,
         what_c_code_frees_is_wiped_with_the_feature,

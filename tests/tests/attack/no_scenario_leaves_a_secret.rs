@@ -14,8 +14,8 @@ const ALL: [Settings; 4] = [
 ];
 /// What the soak adds: glibc as it comes.
 const MORE: [Settings; 2] = [
-    Settings { kept: false, core: true, ..Settings::COUNT },
-    Settings { kept: false, core: true, ..Settings::JOURNAL },
+    Settings { kept: false, core: true, debugger: true, ..Settings::COUNT },
+    Settings { kept: false, core: true, debugger: true, ..Settings::JOURNAL },
 ];
 
 pub fn test() {
