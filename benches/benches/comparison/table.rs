@@ -57,8 +57,9 @@ impl<'a> Columns<'a> {
             if self.varied { ("profile | workload | threads", 3) } else { ("workload", 1) };
         let names = self.others().map(|index| self.table.allocators[index].name);
         let mut head = format!("| {first} | {base} | {} |", names.collect::<Vec<_>>().join(" | "));
-        let mut rule = "| ---".repeat(count.min(2)) + &" | --:".repeat(self.taking_part.len());
-        rule += if count > 2 { " | --: |" } else { " |" };
+        let texts = count.min(2);
+        let numbers = count - texts + self.taking_part.len();
+        let mut rule = format!("{}{}|", "| --- ".repeat(texts), "| --: ".repeat(numbers));
         if !last.is_empty() {
             head += &format!(" {last} |");
             rule += " --: |";
