@@ -92,19 +92,25 @@ fn is_found(probe: Probe, row: &Row) -> bool {
         let its = row.places.iter().filter(|(place, _)| is_its(place));
         its.map(|(_, found)| found.window_count).max().unwrap_or(0)
     };
-    let elsewhere = |text: &'static str| move |place: &Place| matches!(place, Place::Elsewhere(name) if name.starts_with(text));
-    let live = |label: &'static str| move |place: &Place| matches!(place, Place::Live(name) if name == label);
+    let all = row.window_count;
     match probe {
-        Probe::Heap => found_in(&live("live/heap")) == row.window_count,
-        Probe::Mapped => found_in(&live("live/mapped")) == row.window_count,
-        Probe::Static => {
-            let statics = found_in(&elsewhere("static data of"));
-            statics.max(found_in(&elsewhere("memory without a name, in no block, behind")))
-                == row.window_count
-        }
-        Probe::Stack => found_in(&elsewhere("stack of the main thread")) == row.window_count,
-        Probe::Unwiped => found_in(&|place| *place == Place::Freed) > row.window_count / 2,
+        Probe::Heap => found_in(&|place| is_live(place, "live/heap")) == all,
+        Probe::Mapped => found_in(&|place| is_live(place, "live/mapped")) == all,
+        // Those that begin as zeros follow the file's own pages.
+        Probe::Static => ["static data of", "memory without a name, in no block, behind"]
+            .iter()
+            .any(|statics| found_in(&|place| is_elsewhere(place, statics)) == all),
+        Probe::Stack => found_in(&|place| is_elsewhere(place, "stack of the main thread")) == all,
+        Probe::Unwiped => found_in(&|place| *place == Place::Freed) > all / 2,
     }
+}
+
+fn is_live(place: &Place, label: &str) -> bool {
+    matches!(place, Place::Live(name) if name == label)
+}
+
+fn is_elsewhere(place: &Place, text: &str) -> bool {
+    matches!(place, Place::Elsewhere(name) if name.starts_with(text))
 }
 
 /// The probes that an attack did not find. `all` where the process freed one on
