@@ -7,7 +7,8 @@ use crate::limits::{MAPPED_GROWTH_MIN, MAPPED_KEPT_MIN, MAPPED_MIN, TRAILER_SIZE
 use crate::{heap, mapped};
 
 /// What scrubjay needs of the allocator that it wraps. Sizes are those of the
-/// program's blocks; room for the trailer is added here.
+/// program's blocks; room for the trailer is added here. What has a default is
+/// about better ways to change a block's size than by copying.
 ///
 /// # Safety
 /// As for `GlobalAlloc`: blocks have their size and alignment, do not overlap,
@@ -24,19 +25,23 @@ pub(crate) unsafe trait Inner {
 
     /// Whether a block can hold `new_size` bytes and a trailer where it
     /// stands, without anybody being asked.
-    unsafe fn has_slack_for(&self, block: *mut u8, layout: Layout, new_size: usize) -> bool;
+    unsafe fn has_slack_for(&self, _: *mut u8, _: Layout, _new_size: usize) -> bool {
+        false
+    }
 
     /// The greatest alignment whose blocks [`Inner::shrink_in_place`] is
     /// promised to leave in place, their first bytes untouched, even where it
     /// fails; 0 if it is not promised at all.
-    const SHRINKS_UP_TO_ALIGN: usize;
+    const SHRINKS_UP_TO_ALIGN: usize = 0;
 
     /// Gives the end of a block back.
-    unsafe fn shrink_in_place(&self, block: *mut u8, layout: Layout, new_size: usize);
+    unsafe fn shrink_in_place(&self, _: *mut u8, _: Layout, _new_size: usize) {}
 
     /// Reallocates, and may move without wiping; `None` where that is no
     /// better than allocating, copying and releasing.
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> Option<*mut u8>;
+    unsafe fn realloc(&self, _: *mut u8, _: Layout, _new_size: usize) -> Option<*mut u8> {
+        None
+    }
 
     /// As [`Inner::alloc`], for a block that has grown and will again.
     unsafe fn alloc_growing(&self, layout: Layout) -> *mut u8 {
@@ -295,18 +300,6 @@ unsafe impl<A: GlobalAlloc> Inner for Over<A> {
             // SAFETY: the block was allocated with this very layout.
             heap::wrapped(|| unsafe { self.0.dealloc(block, layout) });
         }
-    }
-
-    unsafe fn has_slack_for(&self, _: *mut u8, _: Layout, _: usize) -> bool {
-        false
-    }
-
-    const SHRINKS_UP_TO_ALIGN: usize = 0;
-
-    unsafe fn shrink_in_place(&self, _: *mut u8, _: Layout, _: usize) {}
-
-    unsafe fn realloc(&self, _: *mut u8, _: Layout, _: usize) -> Option<*mut u8> {
-        None
     }
 
     unsafe fn readable_size(&self, _: *mut u8, layout: Layout) -> usize {

@@ -53,18 +53,6 @@ unsafe impl<I: Inner> Inner for Guarded<'_, I> {
         }
     }
 
-    unsafe fn has_slack_for(&self, _: *mut u8, _: Layout, _: usize) -> bool {
-        false
-    }
-
-    const SHRINKS_UP_TO_ALIGN: usize = 0;
-
-    unsafe fn shrink_in_place(&self, _: *mut u8, _: Layout, _: usize) {}
-
-    unsafe fn realloc(&self, _: *mut u8, _: Layout, _: usize) -> Option<*mut u8> {
-        None
-    }
-
     unsafe fn readable_size(&self, block: *mut u8, _: Layout) -> usize {
         super::readable_size(block)
     }

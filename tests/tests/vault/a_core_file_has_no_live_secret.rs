@@ -11,7 +11,7 @@ use scrubjay_tests::confine::Resource;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::{child, confine, harness};
 
-use crate::support::{Wanted, fill, seed};
+use crate::support::{Wanted, plant, seed};
 
 static KEY: Tag = Tag::new("key").vault(Vault::new().or_plain_locked());
 static PLAIN: Tag = Tag::new("plain").secret();
@@ -70,16 +70,8 @@ pub fn child(arguments: &[String]) {
         confine::forbid_secret_memory();
     }
     KEY.prepare_vault().expect("the vault can be had");
-    let blocks: Vec<Vec<u8>> = [(&KEY, &arguments[2]), (&PLAIN, &arguments[3])]
-        .into_iter()
-        .map(|(tag, seed)| {
-            let seed = seed.parse().expect("a seed");
-            let _scope = tag.enter();
-            let mut block = vec![0; SIZE];
-            fill(&mut block, seed);
-            block
-        })
-        .collect();
+    let blocks =
+        [(&KEY, &arguments[2]), (&PLAIN, &arguments[3])].map(|(tag, seed)| plant(tag, SIZE, seed));
     pause();
     if arguments[1] == "kernel" {
         confine::limit(Resource::Core, None);

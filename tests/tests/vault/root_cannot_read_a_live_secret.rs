@@ -6,7 +6,7 @@ use scrubjay::{Tag, Vault};
 use scrubjay_tests::child::pause;
 use scrubjay_tests::{child, confine, harness};
 
-use crate::support::{Wanted, fill, seed};
+use crate::support::{Wanted, plant, seed};
 
 static KEY: Tag = Tag::new("key").vault(Vault::new());
 static LOCKED: Tag = Tag::new("locked").vault(Vault::new().or_plain_locked());
@@ -49,16 +49,8 @@ pub fn child(arguments: &[String]) {
     let status = tag.prepare_vault().expect("the vault can be had");
     assert_eq!(status.is_secret_memory(), arguments[0] == "key");
     assert!(status.is_locked() && status.is_guarded());
-    let blocks: Vec<Vec<u8>> = [(tag, &arguments[1]), (&PLAIN, &arguments[2])]
-        .into_iter()
-        .map(|(tag, seed)| {
-            let seed = seed.parse().expect("a seed");
-            let _scope = tag.enter();
-            let mut block = vec![0; SIZE];
-            fill(&mut block, seed);
-            block
-        })
-        .collect();
+    let blocks =
+        [(tag, &arguments[1]), (&PLAIN, &arguments[2])].map(|(tag, seed)| plant(tag, SIZE, seed));
     pause();
     drop(blocks);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use scrubjay::Tag;
 use scrubjay_tests::attack::{Core, Memory, Secret, Windows};
 
 /// Overwrites bytes with the stream of a seed, byte by byte: no word of it
@@ -16,6 +17,15 @@ pub fn fill(bytes: &mut [u8], seed: u64) {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         *byte = std::hint::black_box((state >> 33) as u8);
     }
+}
+
+/// A block of a tag, filled with the stream of a seed as an argument says it.
+pub fn plant(tag: &'static Tag, size: usize, seed: &str) -> Vec<u8> {
+    let seed = seed.parse().expect("a seed");
+    let _scope = tag.enter();
+    let mut block = vec![0; size];
+    fill(&mut block, seed);
+    block
 }
 
 /// What [`fill`] writes.

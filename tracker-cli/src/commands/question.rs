@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::rows::Sort;
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
 use crate::analysis::ledger::Ledger;
@@ -47,6 +46,18 @@ impl TagArguments {
         let tag = self.tag.as_deref().map(|name| ledger.find(name)).transpose()?;
         Ok(Asked { clock: Clock::new(&file), file, ledger, tag })
     }
+}
+
+/// How blocks are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// The greatest first.
+    #[default]
+    Size,
+    /// By address.
+    Address,
+    /// The oldest first.
+    Age,
 }
 
 /// Options of questions that can list blocks.

@@ -5,7 +5,7 @@ use std::io::Write;
 use scrubjay_log_format::{TagClass, WipeRequest, cell, tag};
 use serde::Serialize;
 
-use super::question::{Asked, BlockArguments};
+use super::question::{Asked, BlockArguments, Sort};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
 use crate::analysis::frames::Frame;
@@ -156,18 +156,6 @@ pub fn level_table(rows: &[LevelRow], is_narrow: bool) -> text::Table {
         table.row(cells);
     }
     table
-}
-
-/// How blocks are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Sort {
-    /// The greatest first.
-    #[default]
-    Size,
-    /// By address.
-    Address,
-    /// The oldest first.
-    Age,
 }
 
 /// One live block.
