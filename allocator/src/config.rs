@@ -151,8 +151,9 @@ impl Config {
     /// they are handed out again (`SCRUBJAY_VERIFY`: `on`, `off`). One that was
     /// written after its release is named and aborts, or is counted, as
     /// [`Config::on_corruption`] says. Costs a look at every byte that is reused,
-    /// and up to 64 MiB; blocks over 1 MiB and those that are not wiped are not
-    /// held. Off unless told otherwise.
+    /// and up to 64 MiB. Not held are blocks over 1 MiB, those that are not wiped,
+    /// and, unless [`Config::mappings`] are off, those that have grown to 16 KiB.
+    /// Off unless told otherwise.
     pub const fn verify_on_alloc(mut self, verify: bool) -> Self {
         self.verify = verify;
         self

@@ -10,7 +10,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::slots::{self, GROWING, give_slot_back, slot_size, take_slot};
-use super::{ALIGN, pages, return_pages};
+use super::{ALIGN, pages};
 use crate::limits::{KEPT_SIZE_MAX, SLOTS_MAX, TRAILER_SIZE};
 use crate::os;
 
@@ -173,7 +173,7 @@ pub(super) fn note_blanked(block: *mut u8, size: usize) {
 /// The slot is the caller's, who gives it up.
 unsafe fn unmap(block: *mut u8) {
     // SAFETY: the caller's promise.
-    if unsafe { return_pages(block, slot_size(GROWING)) } {
+    if unsafe { os::return_pages(block, slot_size(GROWING)) } {
         give_slot_back(block);
     }
 }

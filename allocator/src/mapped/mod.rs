@@ -33,27 +33,6 @@ pub(crate) fn forbid() {
     ALLOWED.store(false, Ordering::Relaxed);
 }
 
-/// Has core files leave addresses out that no block stands in. The kernel makes
-/// one mapping of neighbours that are alike, and once a page of one was written
-/// it would write them out whole: terabytes.
-fn leave_out_of_dumps(address: *mut u8, size: usize) {
-    // Where that is refused the mapping is not like the others, at worst.
-    let _ = os::keep_from_dumps(address, size);
-}
-
-/// Gives pages of a slot back to the kernel; the addresses stay reserved.
-///
-/// # Safety
-/// The range lies in a slot of the caller's, and nothing refers to it.
-unsafe fn return_pages(address: *mut u8, size: usize) -> bool {
-    // SAFETY: the caller's promise.
-    let returned = unsafe { os::return_pages(address, size) };
-    if returned {
-        leave_out_of_dumps(address, size);
-    }
-    returned
-}
-
 fn is_allowed() -> bool {
     ALLOWED.load(Ordering::Relaxed)
 }
@@ -118,7 +97,7 @@ pub(crate) unsafe fn release(block: *mut u8, size: usize) {
         return;
     }
     // SAFETY: the slot is the block's own.
-    if unsafe { return_pages(block, size_of_slot(block)) } {
+    if unsafe { os::return_pages(block, size_of_slot(block)) } {
         give_slot_back(block);
     }
 }
@@ -149,10 +128,9 @@ pub(crate) fn leave(block: *mut u8, size: usize) {
     // SAFETY: the rest lies within the slot.
     let rest = unsafe { block.add(hole) };
     // SAFETY: the slot is ours until it is given back, and nothing refers to it.
-    let returned = hole == slot || unsafe { return_pages(rest, slot - hole) };
+    let returned = hole == slot || unsafe { os::return_pages(rest, slot - hole) };
     // Where somebody has mapped something in the hole the slot stays taken.
     if returned && os::reserve_again(block, hole) {
-        leave_out_of_dumps(block, hole);
         give_slot_back(block);
     }
 }

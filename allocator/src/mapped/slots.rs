@@ -66,9 +66,6 @@ pub(crate) fn contains(block: *mut u8) -> bool {
 fn start() -> Option<usize> {
     if START.load(Ordering::Acquire) == 0 {
         let range = os::reserve(SPAN);
-        if !range.is_null() {
-            super::leave_out_of_dumps(range, SPAN);
-        }
         let start = if range.is_null() { REFUSED } else { range as usize };
         if START.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire).is_err()
             && !range.is_null()

@@ -25,6 +25,15 @@ pub(crate) fn map_private(size: usize) -> *mut u8 {
     if address == libc::MAP_FAILED { ptr::null_mut() } else { address.cast() }
 }
 
+/// Has core files leave reserved addresses out. The kernel makes one mapping of
+/// neighbours that are alike, and once a page of one was written it would write
+/// them out whole: terabytes. Debuggers write them out in any case.
+fn leave_out_of_dumps(address: *mut u8, size: usize) {
+    // Where that is refused the mapping is not like its neighbours, at worst.
+    // SAFETY: the advice changes nothing in this process.
+    unsafe { libc::madvise(address.cast(), size, libc::MADV_DONTDUMP) };
+}
+
 /// Address space without memory; null where there is none.
 pub(crate) fn reserve(size: usize) -> *mut u8 {
     // SAFETY: no address is asked for, so nothing that exists is touched.
@@ -38,7 +47,11 @@ pub(crate) fn reserve(size: usize) -> *mut u8 {
             0,
         )
     };
-    if address == libc::MAP_FAILED { ptr::null_mut() } else { address.cast() }
+    if address == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    leave_out_of_dumps(address.cast(), size);
+    address.cast()
 }
 
 /// Gives address space up that nothing refers to.
@@ -80,7 +93,11 @@ pub(crate) unsafe fn return_pages(address: *mut u8, size: usize) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
     // SAFETY: the caller owns the range.
     let mapped = unsafe { libc::mmap(address.cast(), size, libc::PROT_NONE, flags, -1, 0) };
-    mapped != libc::MAP_FAILED
+    let is_returned = mapped != libc::MAP_FAILED;
+    if is_returned {
+        leave_out_of_dumps(address, size);
+    }
+    is_returned
 }
 
 /// Gives a range's pages back to the kernel; the range reads as zeros then.
@@ -104,7 +121,11 @@ pub(crate) fn reserve_again(address: *mut u8, size: usize) -> bool {
         unsafe { libc::munmap(mapped, size) };
         return false;
     }
-    mapped != libc::MAP_FAILED
+    let is_reserved = mapped != libc::MAP_FAILED;
+    if is_reserved {
+        leave_out_of_dumps(address, size);
+    }
+    is_reserved
 }
 
 /// Moves pages to reserved addresses, without copying, and makes the range

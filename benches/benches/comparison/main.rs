@@ -20,6 +20,7 @@ mod record;
 mod settings;
 mod share;
 mod table;
+mod units;
 
 use allocators::Allocator;
 use children::Children;

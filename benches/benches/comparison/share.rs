@@ -2,7 +2,7 @@
 
 use scrubjay_benches::statistics::median;
 
-use crate::table::time;
+use crate::units::time;
 use crate::{Measured, Table};
 
 /// Whether a setting is there only to be compared with.

@@ -5,6 +5,7 @@ use scrubjay_benches::statistics::{is_noise, median, noise, paired_ratio};
 use scrubjay_benches::workloads;
 
 use crate::settings::Setting;
+use crate::units::{mebibytes, time};
 use crate::{Measured, Table, share};
 
 /// Markdown tables, of time and of memory, and what they mean.
@@ -105,17 +106,4 @@ impl<'a> Columns<'a> {
     fn others(&self) -> impl Iterator<Item = usize> {
         self.taking_part[1..].iter().copied()
     }
-}
-
-/// Nanoseconds as people read them.
-pub fn time(nanoseconds: f64) -> String {
-    match nanoseconds {
-        ..1e4 => format!("{nanoseconds:.1}"),
-        1e4..1e6 => format!("{:.1} µs", nanoseconds / 1e3),
-        _ => format!("{:.1} ms", nanoseconds / 1e6),
-    }
-}
-
-fn mebibytes(kibibytes: u64) -> String {
-    format!("{:.1}", kibibytes as f64 / 1024.0)
 }
