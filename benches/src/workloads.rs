@@ -44,6 +44,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "cold 4 KiB", run: cold::<{ 4 << 10 }>, operations_min: COLD_SIZE >> 12 },
     Workload { name: "cold 64 KiB", run: cold::<{ 64 << 10 }>, operations_min: COLD_SIZE >> 16 },
     Workload { name: "cold 1 MiB", run: cold::<{ 1 << 20 }>, operations_min: COLD_SIZE >> 20 },
+    Workload { name: "vec 32 KiB", run: vec::<{ 32 << 10 }>, operations_min: 1 },
     Workload { name: "vec 64 KiB", run: vec::<{ 64 << 10 }>, operations_min: 1 },
     Workload { name: "vec 128 KiB", run: vec::<{ 128 << 10 }>, operations_min: 1 },
     Workload { name: "vec 256 KiB", run: vec::<{ 256 << 10 }>, operations_min: 1 },

@@ -1,5 +1,5 @@
 //! What programs do with secrets before they give them up: one function a
-//! scenario. A victim plays one and waits; [`run`] attacks it.
+//! scenario. A victim plays one and waits; `run` attacks it.
 //!
 //! A secret is made in place from a key that the victim is handed, so that no
 //! copy of it stands in the program or comes with its arguments. Whatever a
