@@ -88,6 +88,24 @@ impl Released {
         self.0.push((label, start, size));
     }
 
+    /// Notes what a vector that was shrunk has given up: its tail, or all of
+    /// its old place, each under a label. What is kept stays live, maybe in an
+    /// old place: it must not be taken for what was released.
+    pub fn note_shrunk(
+        &mut self,
+        [tail, old]: [&'static str; 2],
+        (start, size): (usize, usize),
+        mut bytes: Vec<u8>,
+    ) {
+        if bytes.as_ptr() as usize == start {
+            self.note(tail, start + bytes.len(), size - bytes.len());
+        } else {
+            self.note(old, start, size);
+        }
+        std::hint::black_box(&mut bytes).fill(0);
+        std::mem::forget(bytes);
+    }
+
     /// Gives a vector up.
     pub fn give_up(&mut self, label: &'static str, bytes: Vec<u8>) {
         self.note(label, bytes.as_ptr() as usize, bytes.capacity());
@@ -258,15 +276,7 @@ fn shrink(key: u64, released: &mut Released) {
                 0..3 => bytes.shrink_to_fit(),
                 _ => bytes = bytes.into_boxed_slice().into_vec(),
             }
-            if bytes.as_ptr() as usize == start {
-                released.note("tail", start + kept, size - kept);
-            } else {
-                released.note("old", start, size);
-            }
-            // What is kept stays live, maybe in an old place: it must not be
-            // taken for what was released.
-            std::hint::black_box(&mut bytes).fill(0);
-            std::mem::forget(bytes);
+            released.note_shrunk(["tail", "old"], (start, size), bytes);
         }
     }
 }
@@ -285,13 +295,7 @@ fn shrink_grown(key: u64, released: &mut Released) {
             let (start, size) = (bytes.as_ptr() as usize, bytes.len());
             bytes.truncate(kept);
             bytes.shrink_to_fit();
-            if bytes.as_ptr() as usize == start {
-                released.note("tail", start + kept, size - kept);
-            } else {
-                released.note("old", start, size);
-            }
-            std::hint::black_box(&mut bytes).fill(0);
-            std::mem::forget(bytes);
+            released.note_shrunk(["tail", "old"], (start, size), bytes);
         }
     }
 }

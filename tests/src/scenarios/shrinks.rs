@@ -14,15 +14,7 @@ fn shrink(key: u64, (size, kept): (usize, usize), label: &'static str, released:
             0..3 => bytes.shrink_to_fit(),
             _ => bytes = bytes.into_boxed_slice().into_vec(),
         }
-        if bytes.as_ptr() as usize == start {
-            released.note(label, start + kept, size - kept);
-        } else {
-            released.note(label, start, size);
-        }
-        // What is kept stays live, maybe in an old place: it must not be taken
-        // for what was released.
-        std::hint::black_box(&mut bytes).fill(0);
-        std::mem::forget(bytes);
+        released.note_shrunk([label, label], (start, size), bytes);
     }
 }
 

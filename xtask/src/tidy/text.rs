@@ -98,6 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_left_over_is_found() {
+        // What the rule is about, as its test data: nothing here is unfinished.
         let note = concat!("// FIX", "ME later\n");
         let tree = tree(&[
             ("a.rs", "dbg!(1);\nlet todo = \"todo!\"; // todo!\n"),
