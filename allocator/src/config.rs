@@ -19,6 +19,15 @@ pub enum WhenFull {
     Drop,
 }
 
+/// What happens to the journal when the log reaches its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtLimit {
+    /// It ends: the first events are kept.
+    Stop,
+    /// Its oldest chunks are overwritten: the last events are kept.
+    Ring,
+}
+
 /// What happens when a block turns out to be damaged at its release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCorruption {
@@ -50,6 +59,10 @@ pub struct Config {
     pub(crate) mappings: bool,
     pub(crate) clear_registers: bool,
     pub(crate) verify: bool,
+    pub(crate) stacks: Option<bool>,
+    pub(crate) stack_depth: u32,
+    pub(crate) sample_interval: u64,
+    pub(crate) at_limit: AtLimit,
 }
 
 impl Config {
@@ -67,6 +80,10 @@ impl Config {
             mappings: true,
             clear_registers: false,
             verify: false,
+            stacks: None,
+            stack_depth: limits::STACK_DEPTH_DEFAULT,
+            sample_interval: limits::SAMPLE_INTERVAL_DEFAULT,
+            at_limit: AtLimit::Stop,
         }
     }
 
@@ -78,8 +95,9 @@ impl Config {
         self
     }
 
-    /// What a log records (`SCRUBJAY_MODE`: `count`, `journal`); the journal
-    /// unless told otherwise. Without a log it is always `Count`.
+    /// What is recorded (`SCRUBJAY_MODE`: `count`, `sample`, `journal`): unless
+    /// told otherwise the journal where there is a log, else `Count`. A journal
+    /// needs a log; without one it is `Count`, too.
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self
@@ -171,9 +189,64 @@ impl Config {
         self
     }
 
+    /// Whether sites have stacks (`SCRUBJAY_STACKS`: `on`, `off`); unless told
+    /// otherwise they have them in the modes `Sample` and `Journal`.
+    pub const fn stacks(mut self, stacks: bool) -> Self {
+        self.stacks = Some(stacks);
+        self
+    }
+
+    /// How many frames of a stack are kept (`SCRUBJAY_STACK_DEPTH`), 1 to 256,
+    /// the innermost ones; 64 unless told otherwise. What is cut off is said of
+    /// each site.
+    pub const fn stack_depth(mut self, frames: u32) -> Self {
+        self.stack_depth = if frames < 1 {
+            1
+        } else if frames > format::stack::DEPTH_MAX {
+            format::stack::DEPTH_MAX
+        } else {
+            frames
+        };
+        self
+    }
+
+    /// The mean distance of two samples in mode `Sample`, in allocated bytes
+    /// (`SCRUBJAY_SAMPLE_INTERVAL`); 512 KiB unless told otherwise. A block of
+    /// *s* bytes is in the sample with a chance of 1 − exp(−*s* ÷ interval).
+    pub const fn sample_interval(mut self, bytes: u64) -> Self {
+        self.sample_interval = if bytes < 1 {
+            1
+        } else if bytes > limits::SAMPLE_INTERVAL_MAX {
+            limits::SAMPLE_INTERVAL_MAX
+        } else {
+            bytes
+        };
+        self
+    }
+
+    /// What happens to the journal when the log reaches its limit
+    /// (`SCRUBJAY_LIMIT`: `stop`, `ring`); it stops unless told otherwise.
+    pub const fn at_limit(mut self, at_limit: AtLimit) -> Self {
+        self.at_limit = at_limit;
+        self
+    }
+
     /// The mode of a log that starts now.
     pub(crate) fn log_mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Journal)
+    }
+
+    /// The mode without a log: a journal would be memory that nobody reads.
+    pub(crate) fn mode_in_memory(&self) -> Mode {
+        match self.mode {
+            Some(Mode::Sample) => Mode::Sample,
+            _ => Mode::Count,
+        }
+    }
+
+    /// Whether stacks are captured in a mode.
+    pub(crate) fn has_stacks(&self, mode: Mode) -> bool {
+        self.stacks.unwrap_or(mode != Mode::Count)
     }
 
     /// Takes over what the environment says. A value without meaning costs one
@@ -185,8 +258,9 @@ impl Config {
         if let Some(name) = value(c"SCRUBJAY_LOG").and_then(|name| str::from_utf8(name).ok()) {
             self.log = (!name.is_empty()).then_some(name);
         }
-        choose(&mut self.mode, c"SCRUBJAY_MODE", "count or journal", |word| match word {
+        choose(&mut self.mode, c"SCRUBJAY_MODE", "count, sample or journal", |word| match word {
             b"count" => Some(Some(Mode::Count)),
+            b"sample" => Some(Some(Mode::Sample)),
             b"journal" => Some(Some(Mode::Journal)),
             _ => None,
         });
@@ -210,6 +284,19 @@ impl Config {
         choose(&mut self.mappings, c"SCRUBJAY_MAPPINGS", "on or off", switch);
         choose(&mut self.verify, c"SCRUBJAY_VERIFY", "on or off", switch);
         choose(&mut self.clear_registers, c"SCRUBJAY_REGISTERS", "on or off", switch);
+        choose(&mut self.at_limit, c"SCRUBJAY_LIMIT", "stop or ring", |word| match word {
+            b"stop" => Some(AtLimit::Stop),
+            b"ring" => Some(AtLimit::Ring),
+            _ => None,
+        });
+        choose(&mut self.stacks, c"SCRUBJAY_STACKS", "on or off", |word| switch(word).map(Some));
+        choose(&mut self.stack_depth, c"SCRUBJAY_STACK_DEPTH", "1 to 256 frames", |word| {
+            let range = 1..=format::stack::DEPTH_MAX.into();
+            size(word).filter(|count| range.contains(count)).map(|count| count as u32)
+        });
+        choose(&mut self.sample_interval, c"SCRUBJAY_SAMPLE_INTERVAL", "1 to 1T bytes", |word| {
+            size(word).filter(|bytes| (1..=limits::SAMPLE_INTERVAL_MAX).contains(bytes))
+        });
         choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {
             size(word).filter(|&bytes| bytes <= limits::LOG_LIMIT_MAX)
         });

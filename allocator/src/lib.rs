@@ -136,7 +136,7 @@ mod wrapped;
 pub struct Readme;
 
 pub use allocator::Scrubjay;
-pub use config::{Config, Mode, OnCorruption, WhenFull, Wipe};
+pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
 pub use dump::{dump, start_log};
 pub use inner::{Over, System};
 pub use protection::{Vault, VaultError, VaultStatus};

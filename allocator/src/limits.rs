@@ -18,6 +18,26 @@ pub(crate) const GROUPS_MAX: usize = format::GROUP_COUNT_MAX as usize;
 /// Greatest size of a tag's name in bytes; longer ones do not compile.
 pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
 
+/// Sites, the stackless ones of tags included; blocks of those beyond count for
+/// their tag alone (`SITE_OVERFLOW_COUNT`). With what finds them, a site takes
+/// 32 + 128 bytes of the log and 18 of memory: 190 MB at most.
+pub(crate) const SITES_MAX: usize = format::site::COUNT_MAX as usize;
+/// Nodes of the tree of stacks; a stack that finds no room makes no site. A node
+/// takes 16 bytes of the log and 8 of memory: 100 MB at most.
+pub(crate) const STACK_NODES_MAX: usize = format::stack::NODE_COUNT_MAX as usize;
+/// Frames that are kept of a stack unless told otherwise.
+pub(crate) const STACK_DEPTH_DEFAULT: u32 = 64;
+/// Sites that a thread finds again by a look at its own memory.
+pub(crate) const SITES_REMEMBERED: usize = 256;
+/// Mean distance of two samples unless told otherwise, in allocated bytes.
+pub(crate) const SAMPLE_INTERVAL_DEFAULT: u64 = 512 << 10;
+/// The greatest that can be asked for.
+pub(crate) const SAMPLE_INTERVAL_MAX: u64 = 1 << 40;
+/// Loaded modules in a log; those beyond are counted (`MODULE_OVERFLOW_COUNT`).
+pub(crate) const MODULES_MAX: usize = format::module::COUNT_MAX as usize;
+/// Notes in a log; those beyond are counted (`NOTE_OVERFLOW_COUNT`).
+pub(crate) const NOTES_MAX: usize = format::note::COUNT_MAX as usize;
+
 /// Frames in the ring, unless told otherwise: halved when full, so that any
 /// run has at least 500 points.
 pub(crate) const FRAMES_DEFAULT: u32 = 1024;

@@ -42,16 +42,22 @@ pub enum ChunkKind {
     Journal = 8,
     /// The [`crate::registry`] of live blocks of watched tags.
     Registry = 9,
-    /// Reserved: stacks as a prefix tree.
+    /// Nodes of the tree of [`crate::stack`]s.
     Stacks = 16,
-    /// Reserved: sites (tag, stack, owner).
+    /// Declarations of [`crate::site`]s.
     Sites = 17,
     /// Reserved: owners.
     Owners = 18,
-    /// Reserved: loaded modules.
+    /// Loaded [`crate::module`]s.
     Modules = 19,
-    /// Reserved: notes that the program adds.
+    /// [`crate::note`]s that the program adds.
     Notes = 20,
+    /// Counters of [`crate::site`]s.
+    SiteCounters = 21,
+    /// Pages of threads' caches of [`crate::site`]s.
+    SiteCaches = 22,
+    /// Symbols of frames, for a log that is read without the binaries.
+    Symbols = 23,
 }
 
 impl ChunkKind {
@@ -73,6 +79,9 @@ impl ChunkKind {
             18 => Self::Owners,
             19 => Self::Modules,
             20 => Self::Notes,
+            21 => Self::SiteCounters,
+            22 => Self::SiteCaches,
+            23 => Self::Symbols,
             _ => return None,
         })
     }
@@ -94,6 +103,9 @@ impl ChunkKind {
             Self::Owners => "owners",
             Self::Modules => "modules",
             Self::Notes => "notes",
+            Self::SiteCounters => "site-counters",
+            Self::SiteCaches => "site-caches",
+            Self::Symbols => "symbols",
         }
     }
 }

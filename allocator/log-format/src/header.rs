@@ -28,6 +28,8 @@ pub const FLAG_APPROXIMATE: u32 = 1 << 3;
 pub enum Mode {
     /// The ledger and its frames.
     Count = 1,
+    /// And a sample of the blocks, with their stacks.
+    Sample = 2,
     /// And every event.
     Journal = 3,
 }
@@ -85,6 +87,10 @@ pub struct FileHeader<Text = String> {
     pub limit_bytes: u64,
     /// Size of a memory page in bytes.
     pub page_size: u32,
+    /// Mean distance of two samples, in allocated bytes; 0 in logs of version 1.
+    pub sample_interval: u64,
+    /// Most frames that are kept of a stack; 0 in logs of version 1.
+    pub stack_depth: u32,
     /// The program's name, at most 64 bytes.
     pub program: Text,
     /// The host's name, at most 64 bytes.
@@ -112,6 +118,7 @@ impl<Text: AsRef<[u8]>> FileHeader<Text> {
             (88, cell::SIZE as u32),
             (92, thread::SIZE as u32),
             (96, self.page_size),
+            (240, self.stack_depth),
         ];
         for (at, value) in u32s {
             put(&mut bytes, at, &value.to_le_bytes());
@@ -121,6 +128,7 @@ impl<Text: AsRef<[u8]>> FileHeader<Text> {
             (48, self.start_monotonic_ns),
             (56, self.start_realtime_ns),
             (72, self.limit_bytes),
+            (232, self.sample_interval),
         ];
         for (at, value) in u64s {
             put(&mut bytes, at, &value.to_le_bytes());
@@ -182,6 +190,7 @@ impl FileHeader {
             flags: u32(20)?,
             mode: match u32(24)? {
                 1 => Mode::Count,
+                2 => Mode::Sample,
                 3 => Mode::Journal,
                 value => return Err(FormatError::Value { field: "mode", value: value.into() }),
             },
@@ -206,6 +215,8 @@ impl FileHeader {
             frame_capacity: u32(68)?,
             limit_bytes: u64(72)?,
             page_size: u32(96)?,
+            sample_interval: u64(232)?,
+            stack_depth: u32(240)?,
             program: text(&bytes[104..104 + NAME_SIZE]),
             host: text(&bytes[168..168 + NAME_SIZE]),
         })
@@ -231,6 +242,8 @@ mod tests {
             frame_capacity: 6,
             limit_bytes: 7,
             page_size: 8,
+            sample_interval: 9,
+            stack_depth: 10,
             program: "program",
             host: "host",
         };
@@ -267,7 +280,7 @@ mod tests {
             let read = FileHeader::decode(&sealed(bytes));
             assert!(matches!(read, Err(FormatError::Limit { .. })), "{chunk_size}");
         }
-        for (at, value) in [(12, 511_u32), (24, 2), (28, 3), (64, 2), (80, 1), (88, 8)] {
+        for (at, value) in [(12, 511_u32), (24, 4), (28, 3), (64, 2), (80, 1), (88, 8)] {
             let mut bytes = header();
             put(&mut bytes, at, &value.to_le_bytes());
             let read = FileHeader::decode(&sealed(bytes));

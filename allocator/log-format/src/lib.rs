@@ -16,6 +16,10 @@
 //! | [`frame`] | what was live per tag at one moment |
 //! | [`registry`] | the live blocks of watched tags |
 //! | [`event`] | something that happened to a block |
+//! | [`stack`] | stacks: a prefix tree of frames |
+//! | [`site`] | sites: declarations, counters, and caches in front of them |
+//! | [`module`] | the program and its libraries in memory |
+//! | [`note`] | what the program says about itself |
 //!
 //! Everything is little-endian. The specification is `FORMAT.md`; its examples
 //! are this crate's doctests.
@@ -28,8 +32,12 @@ mod error;
 pub mod event;
 pub mod frame;
 pub mod header;
+pub mod module;
+pub mod note;
 pub mod process;
 pub mod registry;
+pub mod site;
+pub mod stack;
 pub mod tag;
 pub mod thread;
 
@@ -37,7 +45,11 @@ pub use chunk::{ChunkHeader, ChunkKind};
 pub use error::FormatError;
 pub use event::{Event, EventKind};
 pub use header::{ClockKind, FileHeader, Mode, WipePolicy};
+pub use module::Module;
+pub use note::Note;
 pub use registry::Registered;
+pub use site::SiteDeclaration;
+pub use stack::StackNode;
 pub use tag::{TagClass, TagDeclaration, WipeRequest};
 
 /// The specification, whose examples run as doctests.
@@ -48,7 +60,7 @@ pub struct Specification;
 /// First bytes of every log.
 pub const FILE_MAGIC: [u8; 8] = *b"SCRUBJAY";
 /// The version that this crate writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Smallest size of a chunk in bytes: one page of cells must fit.
 pub const CHUNK_SIZE_MIN: u32 = 4 << 10;
@@ -67,4 +79,6 @@ pub const GROUP_COUNT_MAX: u32 = TAG_COUNT_MAX / TAGS_PER_GROUP;
 
 const _: () = assert!(TAG_COUNT_MAX.is_multiple_of(TAGS_PER_GROUP));
 const _: () = assert!(chunk::HEADER_SIZE + cell::PAGE_SIZE <= CHUNK_SIZE_MIN as usize);
+const _: () = assert!(chunk::HEADER_SIZE + site::CACHE_PAGE_SIZE <= CHUNK_SIZE_MIN as usize);
+const _: () = assert!(chunk::HEADER_SIZE + module::SIZE <= CHUNK_SIZE_MIN as usize);
 const _: () = assert!(process::OFFSET + process::SIZE <= CHUNK_SIZE_MIN as usize);

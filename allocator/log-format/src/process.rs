@@ -6,7 +6,7 @@ use crate::bytes::words;
 /// Where the words begin in the file, in bytes.
 pub const OFFSET: usize = 1024;
 /// How many words there are.
-pub const WORD_COUNT: usize = 32;
+pub const WORD_COUNT: usize = 64;
 /// Their size in bytes.
 pub const SIZE: usize = WORD_COUNT * 8;
 
@@ -68,6 +68,46 @@ pub const PASSED_THROUGH_COUNT: usize = 27;
 pub const PASSED_THROUGH_BYTES: usize = 28;
 /// Blocks that were handed out again after they were found to be still blank.
 pub const VERIFIED_COUNT: usize = 29;
+/// The mode in force: a [`crate::Mode`], plus [`MODE_STACKS`] where stacks are
+/// recorded. The header says what the log began with.
+pub const MODE: usize = 30;
+/// How often the mode was changed.
+pub const MODE_CHANGE_COUNT: usize = 31;
+/// How stacks are captured: an `ENGINE_` value.
+pub const ENGINE: usize = 32;
+/// Sites for which there was no room; their blocks count for the tag alone.
+pub const SITE_OVERFLOW_COUNT: usize = 33;
+/// Stacks that were not captured, since every cache of the unwinder was busy.
+pub const STACK_BUSY_COUNT: usize = 34;
+/// Stacks that were captured on a stack that is not the thread's own.
+pub const STACK_FOREIGN_COUNT: usize = 35;
+/// Modules for which there was no room.
+pub const MODULE_OVERFLOW_COUNT: usize = 36;
+/// Notes for which there was no room.
+pub const NOTE_OVERFLOW_COUNT: usize = 37;
+/// Chunks of the journal that were overwritten by later ones.
+pub const OVERWRITTEN_CHUNK_COUNT: usize = 38;
+/// Events in them; the cells count them as dropped.
+pub const OVERWRITTEN_EVENT_COUNT: usize = 39;
+/// What happens at the log's limit: 0 the journal stops, 1 its oldest chunks
+/// are overwritten.
+pub const AT_LIMIT: usize = 40;
+/// Pages of a thread's cache of sites that could not be had; its events went
+/// straight to the sites' counters.
+pub const SITE_CACHE_OVERFLOW_COUNT: usize = 41;
+/// Sites from this index on were declared by this process; those below it
+/// were inherited in a fork. 0 in a process that is no fork.
+pub const SITE_INHERITED_END: usize = 42;
+
+/// Added to the mode where stacks are recorded.
+pub const MODE_STACKS: u64 = 1 << 8;
+
+/// Stacks are not captured.
+pub const ENGINE_NONE: u64 = 0;
+/// By following frame pointers.
+pub const ENGINE_FRAME_POINTERS: u64 = 1;
+/// By unwind tables.
+pub const ENGINE_UNWIND_TABLES: u64 = 2;
 
 /// Names of the words, for listings.
 pub const NAMES: [&str; WORD_COUNT] = [
@@ -101,8 +141,40 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "passed_through_count",
     "passed_through_bytes",
     "verified_count",
-    "reserved_30",
-    "reserved_31",
+    "mode",
+    "mode_change_count",
+    "engine",
+    "site_overflow_count",
+    "stack_busy_count",
+    "stack_foreign_count",
+    "module_overflow_count",
+    "note_overflow_count",
+    "overwritten_chunk_count",
+    "overwritten_event_count",
+    "at_limit",
+    "site_cache_overflow_count",
+    "site_inherited_end",
+    "reserved_43",
+    "reserved_44",
+    "reserved_45",
+    "reserved_46",
+    "reserved_47",
+    "reserved_48",
+    "reserved_49",
+    "reserved_50",
+    "reserved_51",
+    "reserved_52",
+    "reserved_53",
+    "reserved_54",
+    "reserved_55",
+    "reserved_56",
+    "reserved_57",
+    "reserved_58",
+    "reserved_59",
+    "reserved_60",
+    "reserved_61",
+    "reserved_62",
+    "reserved_63",
 ];
 
 /// The process runs, or died without a word.

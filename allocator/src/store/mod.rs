@@ -168,6 +168,8 @@ impl Store {
             frame_capacity: self.fixed.config.frames,
             limit_bytes: self.fixed.config.log_limit,
             page_size: os::page_size() as u32,
+            sample_interval: self.fixed.config.sample_interval,
+            stack_depth: self.fixed.config.stack_depth,
             program: log_name::program(&mut [0; 64]),
             host: host.as_slice(),
         }

@@ -58,7 +58,7 @@ impl LogFile {
             .map_err(|source| Error::Header { path: path.clone(), source })?;
         let words = process::decode(&start[..found]);
         let cut_short = cut_short(size, &header, words.as_ref());
-        let process = words.unwrap_or_default();
+        let process = words.unwrap_or([0; process::WORD_COUNT]);
         Ok(Self { file, path, size, header, process, cut_short })
     }
 

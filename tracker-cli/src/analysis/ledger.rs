@@ -400,8 +400,10 @@ impl Ledger {
         match (file.header.mode, slot) {
             (Mode::Journal, _) => slot_in_flight(slot, thread),
             // Whoever has no slot of their own counts there.
-            (Mode::Count, 0) => file.process[process::THREAD_LIVE_MAX].max(1),
-            (Mode::Count, _) => (thread.words[thread::STATE] != thread::STATE_ENDED).into(),
+            (Mode::Count | Mode::Sample, 0) => file.process[process::THREAD_LIVE_MAX].max(1),
+            (Mode::Count | Mode::Sample, _) => {
+                (thread.words[thread::STATE] != thread::STATE_ENDED).into()
+            }
         }
     }
 

@@ -131,6 +131,7 @@ pub fn last_ticks(file: &LogFile, ledger: &Ledger) -> u64 {
 pub fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Count => "count",
+        Mode::Sample => "sample",
         Mode::Journal => "journal",
     }
 }

@@ -121,6 +121,8 @@ impl Log {
             frame_capacity: FRAME_CAPACITY,
             limit_bytes: 1 << 30,
             page_size: 4096,
+            sample_interval: 512 << 10,
+            stack_depth: 64,
             program: "jay-test",
             host: "nest",
         };
