@@ -66,6 +66,8 @@ fn long_log() -> Vec<u8> {
         frame_capacity: 1,
         limit_bytes: 1 << 30,
         page_size: 4096,
+        sample_interval: 512 << 10,
+        stack_depth: 64,
         program: "long",
         host: "",
     };

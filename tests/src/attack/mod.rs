@@ -223,6 +223,8 @@ mod tests {
             frame_capacity: 0,
             limit_bytes: 0,
             page_size: 4096,
+            sample_interval: 512 << 10,
+            stack_depth: 64,
             program: "attacked",
             host: "",
         };
