@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -15,6 +16,10 @@ use crate::{attack, demo, instructions, tidy, tools, workspace};
 const IN_RELEASE: &[&str] = &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-cli"];
 /// Packages that are for this workspace alone.
 const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "xtask"];
+
+/// How often packing is tried, and the pause in between.
+const PACKAGE_TRIES: u32 = 3;
+const PACKAGE_PAUSE: Duration = Duration::from_secs(20);
 
 /// Runs all steps.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -95,8 +100,19 @@ fn package() -> Result<Outcome> {
     for package in NOT_PUBLISHED {
         arguments.extend(["--exclude", package]);
     }
+    // It resolves anew, against a registry that may be out of reach for a moment.
+    for tries in 1..PACKAGE_TRIES {
+        match without_a_warning(&mut workspace::cargo(&arguments)?) {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => println!("try {tries} of {PACKAGE_TRIES}: {error:#}"),
+        }
+        std::thread::sleep(PACKAGE_PAUSE);
+    }
     without_a_warning(&mut workspace::cargo(&arguments)?)
 }
+
+/// What cargo warns of when it asks a registry once more: no fault of ours.
+const NET_RETRY: &str = "spurious network error";
 
 /// Runs a command whose own warnings, cargo's, no flag turns into errors.
 fn without_a_warning(command: &mut Command) -> Result<Outcome> {
@@ -106,7 +122,7 @@ fn without_a_warning(command: &mut Command) -> Result<Outcome> {
     let mut warned = false;
     for line in BufReader::new(said).lines() {
         let line = line.context("reading what cargo says")?;
-        warned |= line.starts_with("warning:");
+        warned |= line.starts_with("warning:") && !line.contains(NET_RETRY);
         println!("{line}");
     }
     workspace::check(command, child.wait()?)?;

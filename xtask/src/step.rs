@@ -50,6 +50,11 @@ impl Steps {
     /// Prints the closing table; an error if any step failed.
     pub fn finish(self) -> Result<()> {
         println!("\n{}", self.table());
+        for row in &self.rows {
+            if let Err(error) = &row.ended {
+                println!("{}: {error:#}", row.name);
+            }
+        }
         let failed: Vec<_> =
             self.rows.iter().filter(|row| row.ended.is_err()).map(|row| row.name).collect();
         if !failed.is_empty() {
