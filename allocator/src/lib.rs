@@ -65,6 +65,8 @@ mod allocator;
 #[cfg(feature = "c-heap")]
 #[expect(unsafe_code, reason = "stands in for the C library's functions")]
 mod c_heap;
+#[expect(unsafe_code, reason = "reads the stack")]
+mod capture;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
 mod config;

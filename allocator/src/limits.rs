@@ -156,6 +156,21 @@ pub(crate) const VAULT_RESERVE_TRIES_MAX: u32 = 4096;
 #[cfg(feature = "c-heap")]
 pub(crate) const LOOKED_BACK: usize = 4096 + 64;
 
+/// Frames of a stack, at most; what is beyond is cut, and counted.
+pub(crate) const STACK_DEPTH_MAX: usize = 256;
+/// Code addresses of which is known how to get to the caller; beyond, they take
+/// the place of others and are found out again. 512 KiB, touched as needed.
+pub(crate) const STACK_RULES_MAX: usize = 64 * 1024;
+/// Threads that can at one time find out such rules; beyond, a stack ends early
+/// (`capture::busy_count`). 60 KB each.
+pub(crate) const UNWINDER_SEATS: usize = 8;
+/// Threads that can at one time capture a stack that is not their own; beyond,
+/// there is none.
+pub(crate) const STACK_WINDOWS_MAX: usize = 16;
+/// Tables of modules that may be unloaded are copied, all together up to this
+/// size, bytes; stacks end at the code of those beyond.
+pub(crate) const TABLES_COPIED_MAX: usize = 64 << 20;
+
 /// Size of the trailer behind each block.
 pub(crate) const TRAILER_SIZE: usize = 8;
 

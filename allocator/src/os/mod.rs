@@ -6,8 +6,10 @@ mod apart;
 mod files;
 mod guarded;
 mod memory;
+mod modules;
 mod pagemap;
 mod process;
+mod stacks;
 mod threads;
 mod time;
 
@@ -23,10 +25,14 @@ pub(crate) use memory::{
     blank_pages, map_over, map_private, move_pages, page_size, populate, reserve, reserve_again,
     return_pages, unmap, wipe_on_fork,
 };
+pub(crate) use modules::{Object, each_object, program_path};
 pub(crate) use pagemap::{PageRun, open_pagemap, read_pagemap, scan_pagemap};
 pub(crate) use process::{
     abort, at_exit, at_fork, environment, host_name, is_privileged, parent_id, process_id, random,
     write_error, write_error_pieces,
+};
+pub(crate) use stacks::{
+    first_stack, first_stack_limit, is_first_thread, mapping_of, read_words, thread_block,
 };
 pub(crate) use threads::{
     arm_thread_exit, back_off, create_exit_key, name_thread, stack_limit, start_thread, thread_id,
