@@ -10,6 +10,9 @@ pub const MAGIC: u32 = u32::from_le_bytes(*b"jay:");
 /// The word that says a chunk is sealed: it does not change any more and
 /// [`ChunkHeader::payload_checksum`] covers all its records.
 pub const SEALED: u32 = u32::from_le_bytes(*b"seal");
+/// The word in its place that says a chunk of the journal is being overwritten
+/// by a ring: its records do not count any more, see [`is_going`].
+pub const GOING: u32 = u32::from_le_bytes(*b"gone");
 
 const CHECKED_SIZE: usize = 48;
 /// Where the header's checksum stands.
@@ -190,6 +193,7 @@ impl ChunkHeader {
         let payload_checksum = match u32(SEALED_AT)? {
             0 => None,
             SEALED => Some(u32(PAYLOAD_CHECKSUM_AT)?),
+            GOING => Some(u32(PAYLOAD_CHECKSUM_AT)?).filter(|&checksum| checksum != 0),
             value => return Err(FormatError::Value { field: "seal", value: value.into() }),
         };
         if u32(60)? != 0 {
@@ -206,6 +210,13 @@ impl ChunkHeader {
             payload_checksum,
         }))
     }
+}
+
+/// Whether a chunk is being overwritten by a ring. Where it has a header still,
+/// its records are there, but are about to be counted as dropped; else they
+/// mean nothing.
+pub fn is_going(bytes: &[u8]) -> bool {
+    u32_at(bytes, SEALED_AT) == Some(GOING)
 }
 
 /// The checksum of a chunk's records: all bytes behind the header.
@@ -243,6 +254,30 @@ mod tests {
         // Before its checksum as well.
         bytes[CHECKSUM_AT..CHECKSUM_AT + 4].fill(0);
         assert_eq!(ChunkHeader::decode(&bytes, 3), Ok(None));
+    }
+
+    #[test]
+    fn a_chunk_that_is_overwritten_says_so_in_each_step() {
+        let put_word = |bytes: &mut [u8; HEADER_SIZE], at: usize, word: u32| {
+            put(bytes, at, &word.to_le_bytes());
+        };
+        let mut bytes = header().encode();
+        assert!(!is_going(&bytes));
+        put_word(&mut bytes, SEALED_AT, GOING);
+        assert_eq!(ChunkHeader::decode(&bytes, 3), Ok(Some(header())));
+        assert!(is_going(&bytes));
+        // A chunk that was never sealed.
+        let mut open = bytes;
+        put_word(&mut open, PAYLOAD_CHECKSUM_AT, 0);
+        let read = ChunkHeader::decode(&open, 3).unwrap().unwrap();
+        assert_eq!(read.payload_checksum, None);
+        // Counted.
+        put_word(&mut bytes, 0, 0);
+        assert_eq!((ChunkHeader::decode(&bytes, 3), is_going(&bytes)), (Ok(None), true));
+        // Blank, and the next header is being written over this one.
+        bytes[CHECKSUM_AT..].fill(0);
+        bytes[8..20].fill(0xA5);
+        assert_eq!((ChunkHeader::decode(&bytes, 3), is_going(&bytes)), (Ok(None), false));
     }
 
     #[test]
