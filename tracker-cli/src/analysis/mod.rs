@@ -5,6 +5,7 @@ pub mod damage;
 pub mod file;
 
 pub mod clock;
+pub mod estimate;
 
 pub mod frames;
 pub mod ledger;

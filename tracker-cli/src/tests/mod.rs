@@ -2,6 +2,7 @@
 
 mod answers;
 mod damage;
+mod estimates;
 mod log;
 mod order;
 mod soundness;
