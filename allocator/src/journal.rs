@@ -11,10 +11,11 @@ use scrubjay_log_format::{
     ChunkHeader, ChunkKind, Event, EventKind, event, process, thread as words_of,
 };
 
-use crate::config::WhenFull;
+use crate::config::{AtLimit, WhenFull};
 use crate::control::control;
 use crate::limits::WAIT_STEP_NS;
 use crate::line::Line;
+use crate::ring::{self, Asker};
 use crate::store::{Room, Store, ThreadWords};
 use crate::thread::{Here, ORPHANS, Slot};
 use crate::{clock, os};
@@ -84,7 +85,7 @@ fn write_in_next_chunk<const COUNT: usize>(here: &Here, whats: [What; COUNT]) ->
         here.chunk.set(&[]);
         here.next.set(0);
     }
-    let Some((index, base)) = next_chunk(store, slot.index(), words) else { return false };
+    let Some((index, base)) = next_chunk(store, slot.index(), words, 0) else { return false };
     let Some(chunk) = store.chunk(index) else { return false };
     here.chunk.set(chunk);
     here.chunk_index.set(index);
@@ -95,15 +96,27 @@ fn write_in_next_chunk<const COUNT: usize>(here: &Here, whats: [What; COUNT]) ->
 
 /// Takes and begins a slot's next chunk. The clock is read before the place
 /// is taken, so that no event in this or a later chunk is older than the
-/// chunk's base: a reader can merge in the order of the file.
-fn next_chunk(store: &'static Store, slot: u32, words: &ThreadWords) -> Option<(u32, u64)> {
+/// chunk's base: a reader can merge in the order of the file, or of the bases.
+/// `orphans`: events of slot 0 that the calling thread has in flight.
+fn next_chunk(
+    store: &'static Store,
+    slot: u32,
+    words: &ThreadWords,
+    orphans: u64,
+) -> Option<(u32, u64)> {
     let base = clock::ticks();
-    let index = match store.take_journal_chunk() {
+    let room = match store.take_journal_chunk() {
+        Room::NotYet if store.config().when_full == WhenFull::Wait => wait_for_chunk(store),
+        room => room,
+    };
+    let index = match room {
         Room::Chunk(index) => index,
-        Room::NotYet if store.config().when_full == WhenFull::Wait => wait_for_chunk(store)?,
         Room::NotYet => {
             os::wake_all(&control().demand);
             return None;
+        }
+        Room::Ended if store.config().at_limit == AtLimit::Ring && store.has_ring() => {
+            ring::take_place(store, Asker { orphans_chunk, in_flight: orphans })?
         }
         Room::Ended => {
             end(store);
@@ -124,26 +137,22 @@ fn next_chunk(store: &'static Store, slot: u32, words: &ThreadWords) -> Option<(
     Some((index, base))
 }
 
-fn wait_for_chunk(store: &'static Store) -> Option<u32> {
+fn wait_for_chunk(store: &'static Store) -> Room {
     let process = store.process();
     let since = clock::ticks();
     process[process::WAIT_COUNT].fetch_add(1, Ordering::Relaxed);
-    let index = loop {
-        let room = control().room.load(Ordering::Acquire);
+    let room = loop {
+        let windows = control().room.load(Ordering::Acquire);
         match store.take_journal_chunk() {
-            Room::Chunk(index) => break Some(index),
-            Room::Ended => {
-                end(store);
-                break None;
-            }
             Room::NotYet => {
                 os::wake_all(&control().demand);
-                os::wait_while(&control().room, room, WAIT_STEP_NS);
+                os::wait_while(&control().room, windows, WAIT_STEP_NS);
             }
+            room => break room,
         }
     };
     process[process::WAIT_TICKS].fetch_add(clock::ticks() - since, Ordering::Relaxed);
-    index
+    room
 }
 
 /// Notes once that the journal has ended before the process.
@@ -193,8 +202,11 @@ pub(crate) fn finish_orphan(words: &ThreadWords, event_count: u64) {
 /// Leaves the open chunk to the slot's next thread.
 pub(crate) fn leave(here: &Here, slot: &Slot) {
     slot.left_chunk.store(here.chunk_index.get(), Ordering::Relaxed);
-    slot.left_next.store(here.next.get() as u32, Ordering::Relaxed);
     slot.left_base.store(here.base.get(), Ordering::Relaxed);
+    slot.left_next.store(here.next.get() as u32, Ordering::Release);
+    if let Some(store) = slot.store() {
+        store.wake_ring();
+    }
     forget(here);
 }
 
@@ -208,9 +220,8 @@ pub(crate) fn forget(here: &Here) {
 
 /// Goes on in the chunk that the slot's last thread left, and says who goes on.
 pub(crate) fn take_over(here: &Here, slot: &Slot, store: &Store, words: &ThreadWords) {
-    let next = slot.left_next.swap(0, Ordering::Relaxed) as usize;
-    let index = slot.left_chunk.load(Ordering::Relaxed);
-    let Some(chunk) = store.chunk(index).filter(|_| next != 0) else { return };
+    let Some((index, next)) = slot.take_left_chunk() else { return };
+    let Some(chunk) = store.chunk(index) else { return };
     here.chunk.set(chunk);
     here.chunk_index.set(index);
     here.next.set(next);
@@ -257,19 +268,29 @@ pub(crate) fn write_orphan<const COUNT: usize>(
             store_events(room, whats, clock::ticks().saturating_sub(base));
             return true;
         }
-        if !next_orphan_chunk(store, words, place >> 32) {
+        if !next_orphan_chunk(store, words, place >> 32, COUNT as u64) {
             return false;
         }
     }
     false
 }
 
-fn next_orphan_chunk(store: &'static Store, words: &ThreadWords, full: u64) -> bool {
+/// The orphan slot's open chunk; 0 for none.
+fn orphans_chunk() -> u32 {
+    (ORPHAN_PLACE.load(Ordering::SeqCst) >> 32) as u32
+}
+
+fn next_orphan_chunk(
+    store: &'static Store,
+    words: &ThreadWords,
+    full: u64,
+    in_flight: u64,
+) -> bool {
     let Some(_guard) = control().orphans.try_for_a_while() else { return false };
     if ORPHAN_PLACE.load(Ordering::Acquire) >> 32 != full {
         return true;
     }
-    let Some((index, _)) = next_chunk(store, ORPHANS, words) else { return false };
+    let Some((index, _)) = next_chunk(store, ORPHANS, words, in_flight) else { return false };
     let place = u64::from(index) << 32 | (HEADER_SIZE / 8) as u64;
     ORPHAN_PLACE.store(place, Ordering::Release);
     true

@@ -110,6 +110,7 @@ mod release;
 mod report;
 #[expect(unsafe_code, reason = "searches on memory of its own")]
 mod residue;
+mod ring;
 mod scope;
 #[expect(unsafe_code, reason = "allocates, and hands blocks back")]
 mod self_test;

@@ -129,7 +129,7 @@ impl Hot {
         let (address, size) = block;
         let what = What { kind, address, size, site };
         if !journal::write(self.here, [what]) {
-            count_dropped::<Own>(cell, kind, size as u64);
+            count_dropped(cell, kind, size as u64);
         }
     }
 
@@ -360,7 +360,7 @@ impl Entry<'_> {
 fn count_event<W: Writer>(cell: &Cell, words: &ThreadWords, what: What, dropped: bool) -> bool {
     let size = what.size as u64;
     if dropped {
-        count_dropped::<W>(cell, what.kind, size);
+        count_dropped(cell, what.kind, size);
     }
     if what.kind.allocates() {
         ledger::count_alloc::<W>(cell, words, size)
@@ -373,15 +373,17 @@ fn count_event<W: Writer>(cell: &Cell, words: &ThreadWords, what: What, dropped:
     }
 }
 
+/// Always by atomic add: whoever overwrites a chunk of the journal counts what
+/// it held in the cells of the slot whose chunk it was.
 #[cold]
-fn count_dropped<W: Writer>(cell: &Cell, kind: EventKind, size: u64) {
+fn count_dropped(cell: &Cell, kind: EventKind, size: u64) {
     if kind.allocates() {
-        W::add(&cell[DROPPED_ALLOCATED_BLOCKS], 1);
-        W::add(&cell[DROPPED_ALLOCATED_BYTES], size);
+        Shared::add(&cell[DROPPED_ALLOCATED_BLOCKS], 1);
+        Shared::add(&cell[DROPPED_ALLOCATED_BYTES], size);
     } else if kind.frees() {
-        W::add(&cell[DROPPED_FREED_BLOCKS], 1);
-        W::add(&cell[DROPPED_FREED_BYTES], size);
+        Shared::add(&cell[DROPPED_FREED_BLOCKS], 1);
+        Shared::add(&cell[DROPPED_FREED_BYTES], size);
     } else {
-        W::add(&cell[DROPPED_FAILED_COUNT], 1);
+        Shared::add(&cell[DROPPED_FAILED_COUNT], 1);
     }
 }

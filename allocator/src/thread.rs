@@ -38,8 +38,8 @@ pub(crate) struct Slot {
     pub(crate) copies: [AtomicU32; GROUPS_MAX],
     /// One of the `COPY_` values, for a late start.
     pub(crate) copy: AtomicU32,
-    /// The open journal chunk that the slot's last thread left: its index plus
-    /// 1, and the next free word in it.
+    /// The open journal chunk that the slot's last thread left: its index, and
+    /// the next free word in it, stored last; 0 for none.
     pub(crate) left_chunk: AtomicU32,
     pub(crate) left_next: AtomicU32,
     pub(crate) left_base: AtomicU64,
@@ -172,6 +172,12 @@ pub(crate) fn used() -> impl Iterator<Item = &'static Slot> {
     slots.into_iter().flat_map(|slots| &slots.slots).take(count)
 }
 
+/// A slot by its number, if it was ever used.
+pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
+    let slots = SLOTS.get().filter(|slots| index < slots.count.load(Ordering::Acquire))?;
+    slots.slots.get(index as usize)
+}
+
 /// How many threads live now.
 pub(crate) fn live_count() -> u64 {
     SLOTS.get().map_or(0, |slots| slots.live_count.load(Ordering::Relaxed))
@@ -270,6 +276,13 @@ impl Slot {
     /// The slot's words in that store.
     pub(crate) fn words(&self) -> Option<&'static ThreadWords> {
         self.words.get()
+    }
+
+    /// Takes the open journal chunk that the slot's last thread left; for its
+    /// next one, or whoever overwrites the chunk.
+    pub(crate) fn take_left_chunk(&self) -> Option<(u32, usize)> {
+        let next = self.left_next.swap(0, Ordering::AcqRel) as usize;
+        (next != 0).then(|| (self.left_chunk.load(Ordering::Relaxed), next))
     }
 
     fn enter(&self, store: &'static Store, words: &'static ThreadWords) {

@@ -50,6 +50,9 @@ pub struct Log {
     pub base: BTreeMap<(u32, u32), Cell>,
     /// The journal: each slot's events in its own order.
     pub events: Vec<Record>,
+    /// Events of chunks that a ring was overwriting: on their way to be counted
+    /// as dropped.
+    pub going: Vec<Record>,
     /// Journal chunks by slot.
     pub journal_chunks: BTreeMap<u32, u64>,
     /// The live blocks of watched tags.
@@ -76,6 +79,7 @@ impl Log {
             cells: BTreeMap::new(),
             base: BTreeMap::new(),
             events: Vec::new(),
+            going: Vec::new(),
             journal_chunks: BTreeMap::new(),
             registry: Vec::new(),
             page_count: 0,
@@ -84,6 +88,7 @@ impl Log {
             header,
         };
         let chunks = bytes.chunks_exact(log.header.chunk_size as usize);
+        let mut found = Vec::new();
         for (index, bytes) in chunks.enumerate().skip(1) {
             let header = ChunkHeader::decode(bytes, index as u32);
             let header = header.unwrap_or_else(|error| panic!("chunk {index}: {error}"));
@@ -91,8 +96,14 @@ impl Log {
                 if let Some(checksum) = header.payload_checksum {
                     assert_eq!(checksum, chunk::payload_checksum(bytes), "chunk {index}");
                 }
-                log.take_in(&header, bytes);
+                found.push((header, bytes));
             }
+        }
+        if log.is_ring() {
+            found.sort_by_key(|(header, _)| header.base_ticks);
+        }
+        for (header, bytes) in found {
+            log.take_in(&header, bytes);
         }
         for tag in log.tags.values() {
             let twice = log.names.insert(tag.name.clone(), tag.index);
@@ -104,6 +115,11 @@ impl Log {
             }
         }
         log
+    }
+
+    /// Whether the journal's oldest chunks are overwritten at the limit.
+    pub fn is_ring(&self) -> bool {
+        self.process[process::AT_LIMIT] == 1
     }
 
     fn take_in(&mut self, header: &ChunkHeader, bytes: &[u8]) {
@@ -165,14 +181,23 @@ impl Log {
 
     fn take_in_events(&mut self, header: &ChunkHeader, bytes: &[u8]) {
         let slot = header.owner;
+        let is_ring = self.is_ring();
         let count = self.journal_chunks.entry(slot).or_default();
-        assert_eq!(*count, header.sequence, "the chunks of slot {slot} stand in their order");
+        assert!(
+            *count == header.sequence || is_ring && *count < header.sequence,
+            "the chunks of slot {slot} stand in their order"
+        );
         *count += 1;
         for record in self.records(bytes, event::SIZE) {
             let Some(event) = Event::decode(record).expect("an event") else { continue };
-            if event.kind != EventKind::Thread {
-                let ticks = header.base_ticks + event.ticks;
-                self.events.push(Record { slot, ticks, event });
+            if event.kind == EventKind::Thread {
+                continue;
+            }
+            let record = Record { slot, ticks: header.base_ticks + event.ticks, event };
+            if chunk::is_going(bytes) {
+                self.going.push(record);
+            } else {
+                self.events.push(record);
             }
         }
     }

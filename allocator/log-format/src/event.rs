@@ -117,9 +117,16 @@ impl Event {
     /// A kind or flag that has no meaning.
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FormatError> {
-        let Some([first, second, third]) = words(bytes) else {
-            return Err(FormatError::Truncated { needed: SIZE, found: bytes.len() });
-        };
+        let truncated = FormatError::Truncated { needed: SIZE, found: bytes.len() };
+        Self::from_words(words(bytes).ok_or(truncated)?)
+    }
+
+    /// As [`Event::decode`], from the event's words.
+    ///
+    /// # Errors
+    /// A kind or flag that has no meaning.
+    #[inline]
+    pub fn from_words([first, second, third]: [u64; 3]) -> Result<Option<Self>, FormatError> {
         if first == 0 {
             return Ok(None);
         }

@@ -9,7 +9,7 @@ use crate::control::control;
 use crate::limits::{POPULATED_AHEAD, WINDOW_SIZE};
 use crate::os::{self, NoRoom};
 
-use super::{Store, store_bytes};
+use super::Store;
 
 /// What became of asking for a chunk of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,7 @@ impl Store {
         if helped && self.ahead() < POPULATED_AHEAD as u64 / 2 {
             os::wake_all(&control().demand);
         }
+        self.begin_ring();
         match u32::try_from(index) {
             Ok(index) => Room::Chunk(index),
             Err(_) => Room::Ended,
@@ -164,10 +165,16 @@ impl Store {
     }
 
     /// Writes a chunk's header, so that a kill leaves either all or nothing of
-    /// it.
+    /// it, and nobody sees a checksum before what it is of.
     pub(crate) fn begin_chunk(&self, header: &ChunkHeader) {
-        if let Some(words) = self.chunk(header.index) {
-            store_bytes(words, &header.encode());
+        let Some(words) = self.chunk(header.index) else { return };
+        let bytes = header.encode();
+        let (encoded, _) = bytes.as_chunks();
+        for (word, &bytes) in words.iter().zip(encoded).skip(1) {
+            word.store(u64::from_le_bytes(bytes), Ordering::Release);
+        }
+        if let (Some(word), Some(&bytes)) = (words.first(), encoded.first()) {
+            word.store(u64::from_le_bytes(bytes), Ordering::Release);
         }
     }
 
@@ -186,5 +193,6 @@ impl Store {
         }
         words[chunk::PAYLOAD_CHECKSUM_AT / 8].store(checksum, Ordering::Relaxed);
         words[chunk::CHECKSUM_AT / 8].fetch_or(u64::from(chunk::SEALED) << 32, Ordering::Release);
+        self.wake_ring();
     }
 }

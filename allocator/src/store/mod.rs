@@ -5,6 +5,7 @@
 //! store of before a late start, or of a forked child's parent, is left alone.
 
 mod chunks;
+mod places;
 mod tables;
 mod words;
 
@@ -13,7 +14,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use scrubjay_log_format::{FileHeader, Mode, header, process};
 
-use crate::config::Config;
+use crate::config::{AtLimit, Config};
 use crate::limits::{LEDGER_RESERVE, WINDOW_SIZE};
 use crate::line::Line;
 use crate::os::{self, NoRoom};
@@ -23,6 +24,7 @@ use crate::{clock, log_name};
 use tables::Tables;
 
 pub(crate) use chunks::Room;
+pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
     Cell, DeclarationWords, MomentWords, Page, ProcessWords, RegistryWords, RowWords, ThreadWords,
     TotalsWords, cell_of, store_bytes,
@@ -53,6 +55,7 @@ pub(crate) struct Store {
     mapped: AtomicU64,
     /// No window will be mapped any more.
     exhausted: AtomicBool,
+    ring: places::Ring,
     tables: Tables,
 }
 
@@ -183,6 +186,8 @@ impl Store {
         }
         let process = self.process();
         process[process::CHUNK_COUNT].store(1, Ordering::Relaxed);
+        let at_limit = u64::from(self.fixed.config.at_limit == AtLimit::Ring);
+        process[process::AT_LIMIT].store(at_limit, Ordering::Relaxed);
         process[process::STATE].store(process::STATE_RUNNING, Ordering::Release);
     }
 

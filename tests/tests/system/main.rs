@@ -9,6 +9,7 @@ mod a_closed_log_costs_no_other_file;
 mod a_dump_under_load_lies_between_two_snapshots;
 mod a_journal_that_ends_leaves_the_ledger_exact;
 mod a_log_that_starts_late_is_exact;
+mod a_ring_keeps_the_last_events;
 mod a_thousand_tags_are_told_apart;
 mod a_write_after_free_is_named_and_aborts;
 mod allocation_at_exit_is_counted;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         a_dump_under_load_lies_between_two_snapshots,
         a_journal_that_ends_leaves_the_ledger_exact,
         a_log_that_starts_late_is_exact,
+        a_ring_keeps_the_last_events,
         a_thousand_tags_are_told_apart,
         a_write_after_free_is_named_and_aborts,
         allocation_at_exit_is_counted,
