@@ -131,12 +131,23 @@ impl Packed {
         Self(WORD | generation << GENERATION_SHIFT)
     }
 
-    /// The rule, if it is of this generation.
+    /// Whether it is a step, of this generation.
     #[inline(always)]
-    pub(super) fn rule(self, generation: u32) -> Option<Rule> {
-        if self.0 >> GENERATION_SHIFT & GENERATION_MAX != generation {
-            return None;
-        }
+    pub(super) fn is_step(self, generation: u32) -> bool {
+        let is_current = self.0 >> GENERATION_SHIFT & GENERATION_MAX == generation;
+        is_current && matches!(self.kind(), FROM_STACK_POINTER | FROM_FRAME_POINTER)
+    }
+
+    #[inline(always)]
+    const fn kind(self) -> u32 {
+        self.0 & ((1 << KIND_BITS) - 1)
+    }
+
+    /// The step, if it is one.
+    #[inline(always)]
+    pub(super) fn step(self) -> Step {
+        let base =
+            if self.kind() == FROM_FRAME_POINTER { Base::FramePointer } else { Base::StackPointer };
         let up = (self.0 >> UP_SHIFT & ((1 << UP_BITS) - 1)) as usize;
         let up = up.wrapping_mul(UP_UNIT);
         let frame_pointer =
@@ -146,10 +157,16 @@ impl Packed {
         } else {
             self.0.unbounded_shr(RETURN_ADDRESS_SHIFT) as usize
         };
-        let step = |base| Rule::Step(Step { base, up, frame_pointer, return_address });
-        match self.0 & ((1 << KIND_BITS) - 1) {
-            FROM_STACK_POINTER => Some(step(Base::StackPointer)),
-            FROM_FRAME_POINTER => Some(step(Base::FramePointer)),
+        Step { base, up, frame_pointer, return_address }
+    }
+
+    /// The rule, if it is of this generation.
+    pub(super) fn rule(self, generation: u32) -> Option<Rule> {
+        if self.0 >> GENERATION_SHIFT & GENERATION_MAX != generation {
+            return None;
+        }
+        match self.kind() {
+            FROM_STACK_POINTER | FROM_FRAME_POINTER => Some(Rule::Step(self.step())),
             OUTERMOST => Some(Rule::Outermost),
             SIGNAL => Some(Rule::Signal),
             SILENT => Some(Rule::Silent),
@@ -173,40 +190,28 @@ const INDEX_BITS: u32 = STACK_RULES_MAX.trailing_zeros();
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 const _: () = assert!(STACK_RULES_MAX.is_power_of_two());
-// What a pair of places does not tell of an address fits beside a rule.
-const _: () = assert!(ADDRESS_BITS - (INDEX_BITS - 1) <= 64 - RULE_BITS);
+// What a pair of places does not tell of an address stands beside a rule.
+const _: () = assert!(64 - ADDRESS_BITS + INDEX_BITS - 1 == RULE_BITS);
 
-/// An address, spread so that neighbours are no neighbours.
+/// An address, spread so that neighbours are no neighbours, in the highest bits.
 #[derive(Clone, Copy)]
 pub(super) struct Key(u64);
 
 impl Key {
     #[inline(always)]
     pub(super) const fn of(address: usize) -> Self {
-        Self((address as u64).wrapping_mul(SPREAD))
-    }
-
-    /// That of the address before, in which a return address's call stands.
-    #[inline(always)]
-    pub(super) const fn of_call(self) -> Self {
-        Self(self.0.wrapping_sub(SPREAD))
-    }
-
-    /// All of it, for a hash of the addresses.
-    #[inline(always)]
-    pub(super) const fn spread(self) -> u64 {
-        self.0
+        Self((address as u64).wrapping_mul(SPREAD << (64 - ADDRESS_BITS)))
     }
 
     #[inline(always)]
     const fn index(self) -> usize {
-        (self.0 << (64 - ADDRESS_BITS) >> (64 - INDEX_BITS)) as usize
+        (self.0 >> (64 - INDEX_BITS)) as usize
     }
 
-    /// What the index does not tell of the address, beside a rule.
+    /// What a pair of places does not tell of the address, in the highest bits.
     #[inline(always)]
-    const fn beside(self, rule: Packed) -> u64 {
-        self.0 << RULE_BITS | rule.0 as u64
+    const fn rest(self) -> u64 {
+        self.0 << (INDEX_BITS - 1)
     }
 }
 
@@ -221,26 +226,29 @@ impl Rules {
     /// Whether the address's rule is this one, as far as its first place tells.
     #[inline(always)]
     pub(super) fn is(&self, key: Key, rule: Packed) -> bool {
-        self.0[key.index() % STACK_RULES_MAX].load(Ordering::Relaxed) == key.beside(rule)
+        let word = self.0[key.index() % STACK_RULES_MAX].load(Ordering::Relaxed);
+        word ^ key.rest() == u64::from(rule.0)
     }
 
-    /// The address's rule, if it is known.
+    /// The address's rule, of whatever generation.
     #[inline(always)]
-    pub(super) fn get(&self, key: Key, generation: u32) -> Option<Rule> {
+    pub(super) fn get(&self, key: Key) -> Option<Packed> {
         let first = key.index() % STACK_RULES_MAX;
-        for place in [first, first ^ 1] {
-            let word = self.0[place].load(Ordering::Relaxed);
-            if (word ^ key.0 << RULE_BITS) >> RULE_BITS == 0 {
-                return Packed((word & ((1 << RULE_BITS) - 1)) as u32).rule(generation);
+        let is_key = |word: u64| (word ^ key.rest()) >> RULE_BITS == 0;
+        let mut word = self.0[first].load(Ordering::Relaxed);
+        if !is_key(word) {
+            word = self.0[first ^ 1].load(Ordering::Relaxed);
+            if !is_key(word) {
+                return None;
             }
         }
-        None
+        Some(Packed((word & ((1 << RULE_BITS) - 1)) as u32))
     }
 
     /// Notes a rule; the one that was there moves to the second place.
     pub(super) fn put(&self, key: Key, rule: Packed) {
         let first = key.index() % STACK_RULES_MAX;
-        let before = self.0[first].swap(key.beside(rule), Ordering::Relaxed);
+        let before = self.0[first].swap(key.rest() | u64::from(rule.0), Ordering::Relaxed);
         if before != 0 {
             self.0[first ^ 1].store(before, Ordering::Relaxed);
         }

@@ -56,3 +56,39 @@ fn speed() {
         );
     }
 }
+
+#[test]
+fn plain_speed() {
+    prepare();
+    let bounds = Bounds::of_thread();
+    for depth in [5, 20, 60] {
+        let mut out = [0_usize; 256];
+        let mut count = 0;
+        let best = nest(depth, &mut || {
+            let mut best = f64::MAX;
+            for _ in 0..200 {
+                let start = std::time::Instant::now();
+                for _ in 0..1000 {
+                    count = 0;
+                    let r = registers::here();
+                    let (mut fp, mut sp) = (r.frame, r.stack);
+                    let end = bounds.end_above(sp).unwrap() - 16;
+                    while fp >= sp && fp <= end && fp % 8 == 0 && count < 256 {
+                        let ra = unsafe { *((fp + 8) as *const usize) };
+                        sp = fp + 16;
+                        fp = unsafe { *(fp as *const usize) };
+                        if ra == 0 {
+                            break;
+                        }
+                        out[count] = ra;
+                        count += 1;
+                    }
+                    core::hint::black_box(&out);
+                }
+                best = best.min(start.elapsed().as_nanos() as f64 / 1000.0);
+            }
+            best
+        });
+        println!("plain: {count} frames, {best:.1} ns, {:.2} a frame", best / count as f64);
+    }
+}

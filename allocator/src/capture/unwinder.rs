@@ -68,8 +68,10 @@ pub(super) fn replace(mut seat: impl FnMut() -> Seat) {
     }
 }
 
-/// Finds out the rule of an instruction and notes it.
-pub(super) fn rule_at(lookup: usize) -> Found {
+/// Finds out the rule of an instruction and notes it, by the address right
+/// behind it or in it but behind its first byte, as a return address is.
+pub(super) fn rule_at(behind: usize) -> Found {
+    let lookup = behind.wrapping_sub(1);
     // Some rounds: nobody takes a seat for longer than some microseconds.
     const ROUNDS: usize = 3;
     let first = lookup >> 4;
@@ -80,7 +82,7 @@ pub(super) fn rule_at(lookup: usize) -> Found {
             return Found::NoCode;
         };
         // A handler returns to where the kernel said, and so does no call.
-        let is_signal = module.bytes(lookup.wrapping_add(1)).is_some_and(signal::is_return);
+        let is_signal = module.bytes(behind).is_some_and(signal::is_return);
         let rule = if is_signal { Rule::Signal } else { rule_of(seat, lookup) };
         let generation = seat.generation;
         let packed = Packed::new(rule, generation).map(|packed| (rule, packed));
@@ -88,7 +90,7 @@ pub(super) fn rule_at(lookup: usize) -> Found {
         let Some((rule, packed)) = packed.or_else(silent) else { return Found::NoCode };
         // Under the seat's lock: whoever replaces it knows that no rule of the
         // old modules comes later.
-        RULES.put(Key::of(lookup), packed);
+        RULES.put(Key::of(behind), packed);
         return Found::Rule(rule);
     }
     Found::Busy

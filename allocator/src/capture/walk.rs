@@ -86,133 +86,187 @@ pub(super) unsafe fn walk<M: Memory>(
     let depth = depth.min(STACK_DEPTH_MAX);
     let kept = Packed::kept(generation);
     let Registers { code, mut stack, mut frame } = registers;
-    // Of the instruction that is under way: of a return address, the call.
-    let mut lookup = code;
-    let mut key = Key::of(code);
-    let (mut count, mut hash, mut before) = (0_usize, 0_u64, 0_u64);
-    let end = loop {
-        let code;
-        if RULES.is(key, kept) {
-            let top = frame.wrapping_add(2 * WORD);
-            if !memory.holds_kept(stack, frame) {
-                break if frame == 0 { End::Whole } else { End::Lost };
-            }
+    // Behind the instruction that is under way, as a return address is.
+    let mut key = Key::of(code.wrapping_add(1));
+    let (mut count, mut hash) = (0_usize, 0_u64);
+    let mut code = code.wrapping_add(1);
+    let end = 'way: loop {
+        // A loop of its own, which is all that happens where frame pointers are
+        // kept: the next address does not wait for what is known of this one.
+        while RULES.is(key, kept) && memory.holds_kept(stack, frame) {
             // SAFETY: asked just now.
             let Some(found) = (unsafe { memory.read(frame.wrapping_add(WORD)) }) else {
-                break End::Lost;
+                break 'way End::Lost;
             };
             // SAFETY: as above.
-            let Some(caller) = (unsafe { memory.read(frame) }) else { break End::Lost };
-            (code, stack, frame) = (unsigned(found), top, caller);
-        } else {
-            match rule(key, generation, lookup) {
-                Found::Rule(Rule::Step(step)) => {
-                    // SAFETY: the caller's promise.
-                    match unsafe { stepped(step, stack, frame, memory) } {
-                        Ok(above) => Registers { code, stack, frame } = above,
-                        Err(end) => break end,
-                    }
-                }
-                Found::Rule(Rule::Signal) => {
-                    match signal::interrupted(Registers { code: lookup, stack, frame }, memory) {
-                        Some(above) => {
-                            (stack, frame) = (above.stack, above.frame);
-                            // Not a call: the very instruction.
-                            code = above.code.wrapping_add(1);
-                        }
-                        None => break End::Lost,
-                    }
-                }
-                Found::Rule(Rule::Outermost) => break End::Whole,
-                // What marks the outermost frame where nothing else does.
-                Found::Rule(Rule::Silent) if frame == 0 => break End::Whole,
-                Found::Rule(Rule::Silent) => break End::Lost,
-                Found::Busy => break End::Busy,
-                Found::NoCode => {
-                    // So it was no return address, or one that nobody can judge.
-                    if count > 0 {
-                        (count, hash) = (count - 1, before);
-                    }
-                    break End::Lost;
-                }
+            let Some(caller) = (unsafe { memory.read(frame) }) else { break 'way End::Lost };
+            (code, stack, frame) = (unsigned(found), frame.wrapping_add(2 * WORD), caller);
+            if count == depth {
+                break 'way End::Cut;
             }
+            // SAFETY: the count is below the depth, and that is in bounds.
+            unsafe { frames.put(count, code) };
+            count = count.wrapping_add(1);
+            key = Key::of(code);
+            hash = mixed(hash, code);
         }
-        if code == 0 {
-            break End::Whole;
+        let known = RULES.get(key);
+        // SAFETY: the caller's promise.
+        match unsafe { above(known, generation, Registers { code, stack, frame }, memory) } {
+            Ok(above) => Registers { code, stack, frame } = above,
+            Err(stop) => {
+                // It was no return address, or one that nobody can judge.
+                if stop == Stop::NoCode && count > 0 {
+                    (count, hash) = (count - 1, unmixed(hash, code));
+                }
+                // What stands above the outermost frame.
+                break if code == 0 { End::Whole } else { stop.into() };
+            }
         }
         if count == depth {
             break End::Cut;
         }
-        // SAFETY: the count is below the depth, and that is in bounds.
+        // SAFETY: as above.
         unsafe { frames.put(count, code) };
-        count += 1;
-        lookup = code.wrapping_sub(1);
-        let spread = Key::of(code);
-        (before, hash) = (hash, mixed(hash, spread));
-        key = spread.of_call();
+        count = count.wrapping_add(1);
+        key = Key::of(code);
+        hash = mixed(hash, code);
     };
     // SAFETY: the loop counts the frames that it puts.
     unsafe { frames.finish(count, end) };
     folded(hash)
 }
 
-/// The caller's registers, by a rule; else how the way ends.
+/// Why there is no way on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Whole,
+    Lost,
+    Busy,
+    NoCode,
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Whole => Self::Whole,
+            Stop::Lost | Stop::NoCode => Self::Lost,
+            Stop::Busy => Self::Busy,
+        }
+    }
+}
+
+/// The caller's registers, by the rule that is known of the code, if any.
 ///
 /// # Safety
 /// As of [`walk`].
 #[inline(always)]
-unsafe fn stepped<M: Memory>(
-    step: Step,
-    stack: usize,
-    frame: usize,
+unsafe fn above<M: Memory>(
+    known: Option<Packed>,
+    generation: u32,
+    at: Registers,
     memory: &mut M,
-) -> Result<Registers, End> {
+) -> Result<Registers, Stop> {
+    let step = match known.filter(|packed| packed.is_step(generation)) {
+        Some(packed) => packed.step(),
+        None => match rule(known, generation, at, memory) {
+            Ok(Onward::By(step)) => step,
+            Ok(Onward::At(registers)) => return Ok(registers),
+            Err(stop) => return Err(stop),
+        },
+    };
+    // SAFETY: the caller's promise.
+    unsafe { stepped(step, at, memory) }
+}
+
+/// How the way goes on.
+enum Onward {
+    By(Step),
+    At(Registers),
+}
+
+/// What is no plain step, or not known yet.
+#[cold]
+#[inline(never)]
+fn rule<M: Memory>(
+    known: Option<Packed>,
+    generation: u32,
+    at: Registers,
+    memory: &mut M,
+) -> Result<Onward, Stop> {
+    let found = match known.and_then(|packed| packed.rule(generation)) {
+        Some(rule) => Found::Rule(rule),
+        None => unwinder::rule_at(at.code),
+    };
+    match found {
+        Found::Rule(Rule::Step(step)) => Ok(Onward::By(step)),
+        Found::Rule(Rule::Signal) => {
+            signal::interrupted(at, memory).map(Onward::At).ok_or(Stop::Lost)
+        }
+        Found::Rule(Rule::Outermost) => Err(Stop::Whole),
+        // What marks the outermost frame where nothing else does.
+        Found::Rule(Rule::Silent) if at.frame == 0 => Err(Stop::Whole),
+        Found::Rule(Rule::Silent) => Err(Stop::Lost),
+        Found::Busy => Err(Stop::Busy),
+        Found::NoCode => Err(Stop::NoCode),
+    }
+}
+
+/// The caller's registers, by a step.
+///
+/// # Safety
+/// As of [`walk`].
+#[inline(always)]
+unsafe fn stepped<M: Memory>(step: Step, at: Registers, memory: &mut M) -> Result<Registers, Stop> {
     let base = match step.base {
-        Base::StackPointer => stack,
-        Base::FramePointer if frame == 0 => return Err(End::Whole),
-        Base::FramePointer => frame,
+        Base::StackPointer => at.stack,
+        Base::FramePointer => at.frame,
     };
     let top = base.wrapping_add(step.up.wrapping_mul(WORD));
-    let lowest = step.frame_pointer.max(step.return_address).wrapping_mul(WORD);
-    if !memory.holds(stack, top, lowest) {
-        return Err(End::Lost);
+    let below = step.frame_pointer.max(step.return_address).wrapping_mul(WORD);
+    if !memory.holds(at.stack, top, below) {
+        // No frame pointer in code that keeps them: the outermost frame.
+        return Err(if base == 0 { Stop::Whole } else { Stop::Lost });
     }
-    let at = |words: usize| top.wrapping_sub(words.wrapping_mul(WORD));
+    let place = |words: usize| top.wrapping_sub(words.wrapping_mul(WORD));
     // SAFETY: asked just now.
-    let code = unsafe { memory.read(at(step.return_address)) }.ok_or(End::Lost)?;
+    let code = unsafe { memory.read(place(step.return_address)) }.ok_or(Stop::Lost)?;
     let frame = if step.frame_pointer == 0 {
-        frame
+        at.frame
     } else {
         // SAFETY: as above.
-        unsafe { memory.read(at(step.frame_pointer)) }.ok_or(End::Lost)?
+        unsafe { memory.read(place(step.frame_pointer)) }.ok_or(Stop::Lost)?
     };
     Ok(Registers { code: unsigned(code), stack: top, frame })
 }
 
-/// The hash with one frame more. The multiplication of the address is off the
-/// chain from frame to frame.
+/// The hash with one frame more: a polynomial of the addresses.
 #[inline(always)]
-fn mixed(hash: u64, key: Key) -> u64 {
-    let spread = key.spread();
-    hash.wrapping_mul(HASH_FACTOR).wrapping_add(spread ^ spread >> 32)
+fn mixed(hash: u64, code: usize) -> u64 {
+    hash.wrapping_add(code as u64).wrapping_mul(HASH_FACTOR)
 }
+
+/// What the hash was before a frame.
+fn unmixed(hash: u64, code: usize) -> u64 {
+    const INVERSE: u64 = inverse(HASH_FACTOR);
+    hash.wrapping_mul(INVERSE).wrapping_sub(code as u64)
+}
+
+/// By which an odd number's product is 1: each round doubles the bits that are
+/// right, of which there are three at first.
+const fn inverse(odd: u64) -> u64 {
+    let mut inverse = odd;
+    let mut rounds = 0;
+    while rounds < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
+        rounds += 1;
+    }
+    inverse
+}
+const _: () = assert!(HASH_FACTOR.wrapping_mul(inverse(HASH_FACTOR)) == 1);
 
 #[inline(always)]
 fn folded(hash: u64) -> u64 {
     let wide = u128::from(hash).wrapping_mul(u128::from(HASH_FACTOR));
     wide as u64 ^ (wide >> 64) as u64
-}
-
-#[inline(always)]
-fn rule(key: Key, generation: u32, lookup: usize) -> Found {
-    match RULES.get(key, generation) {
-        Some(rule) => Found::Rule(rule),
-        None => learned(lookup),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn learned(lookup: usize) -> Found {
-    unwinder::rule_at(lookup)
 }
