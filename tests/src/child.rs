@@ -149,6 +149,11 @@ impl Running {
         writeln!(input).expect("a child that pauses listens");
     }
 
+    /// Kills it; it may be waited for by [`Running::finish`].
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the child is ours, and was not waited for");
+    }
+
     /// Waits for its end; what it has printed so far is not in the answer.
     pub fn finish(mut self) -> Finished {
         drop(self.input.take());

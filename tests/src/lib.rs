@@ -21,6 +21,7 @@ pub mod random;
 pub mod registers;
 pub mod releases;
 pub mod scenarios;
+pub mod settle;
 pub mod swap;
 pub mod system;
 pub mod tags;

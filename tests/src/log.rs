@@ -53,6 +53,8 @@ pub struct Log {
     /// Events of chunks that a ring was overwriting: on their way to be counted
     /// as dropped.
     pub going: Vec<Record>,
+    /// How many such chunks there are.
+    pub going_chunks: u64,
     /// Journal chunks by slot.
     pub journal_chunks: BTreeMap<u32, u64>,
     /// The live blocks of watched tags.
@@ -80,6 +82,7 @@ impl Log {
             base: BTreeMap::new(),
             events: Vec::new(),
             going: Vec::new(),
+            going_chunks: 0,
             journal_chunks: BTreeMap::new(),
             registry: Vec::new(),
             page_count: 0,
@@ -188,13 +191,15 @@ impl Log {
             "the chunks of slot {slot} stand in their order"
         );
         *count += 1;
+        let is_going = chunk::is_going(bytes);
+        self.going_chunks += u64::from(is_going);
         for record in self.records(bytes, event::SIZE) {
             let Some(event) = Event::decode(record).expect("an event") else { continue };
             if event.kind == EventKind::Thread {
                 continue;
             }
             let record = Record { slot, ticks: header.base_ticks + event.ticks, event };
-            if chunk::is_going(bytes) {
+            if is_going {
                 self.going.push(record);
             } else {
                 self.events.push(record);

@@ -1,0 +1,131 @@
+//! A ring that overwrites its chunks all the time survives SIGKILL at any moment:
+//! what the ledger counted is what the journal holds and what it dropped, but for
+//! events in flight and at most one chunk a thread, whose records are there.
+//!
+//! A round counts only if the kill hit an event in flight.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scrubjay::Tag;
+use scrubjay_log_format::process;
+use scrubjay_tests::folder::Folder;
+use scrubjay_tests::log::Log;
+use scrubjay_tests::random::Random;
+use scrubjay_tests::{child, harness, settle};
+
+static WORKERS: [Tag; 4] =
+    [Tag::new("worker/0"), Tag::new("worker/1"), Tag::new("worker/2"), Tag::new("worker/3")];
+
+/// Blocks on their way from the thread that allocated to the one that frees.
+static HANDED_ON: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// Allocations between two acknowledgements.
+const BATCH: u64 = 64;
+const LARGEST: usize = 4_000;
+
+pub fn test() {
+    let wanted = harness::count(20, 200);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let mut random = Random::new(now.as_nanos() as u64);
+    let (mut counted, mut rounds) = (0, 0);
+    let (mut going, mut unsettled) = (0, 0);
+    while counted < wanted {
+        rounds += 1;
+        assert!(rounds <= 20 * wanted, "{counted} of {rounds} rounds hit an event in flight");
+        let delay = Duration::from_micros(20_000 + random.below(80_000) as u64);
+        let chunk_size = if random.one_in(2) { "4K" } else { "64K" };
+        if let Some(left) = round(delay, chunk_size) {
+            counted += usize::from(left.in_flight > 0);
+            going += usize::from(left.going > 0);
+            unsettled += usize::from(left.unsettled > 0);
+        }
+    }
+    println!(
+        "{counted} of {rounds} rounds hit an event in flight, {going} a chunk that was being \
+         overwritten, {unsettled} while it was being counted"
+    );
+}
+
+/// Kills a child after a delay. `None` where its ring had not wrapped yet.
+fn round(delay: Duration, chunk_size: &str) -> Option<settle::Left> {
+    let folder = Folder::new();
+    let path = folder.join("run.jay");
+    let mut child = child!()
+        .log(&path)
+        .setting("SCRUBJAY_LIMIT", "ring")
+        .setting("SCRUBJAY_LOG_LIMIT", "3M")
+        .setting("SCRUBJAY_CHUNK_SIZE", chunk_size)
+        .setting("SCRUBJAY_STACKS", "off")
+        .folder(&folder)
+        .start();
+    assert_eq!(child.line(), "working");
+    std::thread::sleep(delay);
+    child.kill();
+    let finished = child.finish();
+    assert!(!finished.status.success());
+    let log = Log::read(&path);
+    let left = settle::check(&log, LARGEST as u64);
+    for (worker, tag) in WORKERS.iter().enumerate() {
+        let counted = log.ledger(tag.name()).allocated_blocks;
+        let acknowledged = acknowledged(&folder, worker);
+        assert!(counted >= acknowledged, "{acknowledged} acknowledged, {counted} counted");
+    }
+    (log.process[process::OVERWRITTEN_CHUNK_COUNT] > 0).then_some(left)
+}
+
+fn acknowledged(folder: &Path, worker: usize) -> u64 {
+    let mut bytes = [0; 8];
+    let file = File::open(folder.join(worker.to_string())).expect("each worker makes its file");
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => 0,
+    }
+}
+
+/// Runs until it is killed.
+pub fn child(_: &[String]) {
+    let files: Vec<File> = (0..WORKERS.len())
+        .map(|worker| File::create(worker.to_string()).expect("the folder can be written"))
+        .collect();
+    println!("working");
+    std::thread::scope(|scope| {
+        for (worker, file) in files.into_iter().enumerate() {
+            scope.spawn(move || work(worker, &file));
+        }
+    });
+}
+
+fn work(worker: usize, file: &File) {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
+    let mut random = Random::new(seed ^ worker as u64);
+    let mut kept: Vec<Vec<u8>> = Vec::with_capacity(256);
+    let mut count: u64 = 0;
+    let _scope = WORKERS[worker].enter();
+    loop {
+        for _ in 0..BATCH {
+            kept.push(black_box(vec![1; 1 + random.below(LARGEST / 2 - 1)]));
+            count += 1;
+            if kept.len() > 200 {
+                let mut given = kept.swap_remove(random.below(200));
+                if random.one_in(4) {
+                    given.push(1);
+                }
+                drop(black_box(given));
+            }
+            if random.one_in(8) {
+                let mut handed_on = HANDED_ON.lock().expect("nobody panics");
+                if handed_on.len() > 100 {
+                    drop(handed_on.swap_remove(random.below(100)));
+                } else if let Some(block) = kept.pop() {
+                    handed_on.push(block);
+                }
+            }
+        }
+        file.write_all_at(&count.to_le_bytes(), 0).expect("the file can be written");
+    }
+}
