@@ -11,6 +11,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod text;
+mod whole_file;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -20,6 +20,7 @@
 //! | [`site`] | sites: declarations, counters, and caches in front of them |
 //! | [`module`] | the program and its libraries in memory |
 //! | [`note`] | what the program says about itself |
+//! | [`symbols`] | functions and lines of addresses |
 //!
 //! Everything is little-endian. The specification is `FORMAT.md`; its examples
 //! are this crate's doctests.
@@ -38,6 +39,7 @@ pub mod process;
 pub mod registry;
 pub mod site;
 pub mod stack;
+pub mod symbols;
 pub mod tag;
 pub mod thread;
 
@@ -50,6 +52,7 @@ pub use note::Note;
 pub use registry::Registered;
 pub use site::SiteDeclaration;
 pub use stack::StackNode;
+pub use symbols::{SymbolChunk, SymbolFrame, SymbolFrames};
 pub use tag::{TagClass, TagDeclaration, WipeRequest};
 
 /// The specification, whose examples run as doctests.

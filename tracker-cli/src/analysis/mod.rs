@@ -3,6 +3,11 @@
 
 pub mod damage;
 pub mod file;
+pub mod table;
+
+pub mod modules;
+pub mod stacks;
+pub mod symbols;
 
 pub mod clock;
 pub mod estimate;

@@ -1,0 +1,115 @@
+//! Symbols that a log carries.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use scrubjay_log_format::{
+    ChunkKind, FormatError, SymbolChunk, SymbolFrame, SymbolFrames, symbols,
+};
+
+use super::frame::Code;
+use super::names::Names;
+use crate::analysis::damage::{Damage, Damages};
+use crate::analysis::file::LogFile;
+use crate::analysis::table;
+use crate::error::Error;
+
+/// What is known of each address: its functions, innermost first; none where
+/// it was looked up in vain.
+pub type Known = HashMap<u64, Vec<Code>>;
+
+/// Reads the symbols of a log, by the addresses of its stacks.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read(file: &LogFile, names: &mut Names, damages: &mut Damages) -> Result<Known, Error> {
+    let mut known = Known::new();
+    table::each_chunk(file, ChunkKind::Symbols, damages, |header, bytes, damages| {
+        if let Err((at, error)) = read_chunk(bytes, names, &mut known) {
+            let offset = file.offset(header.index) + at as u64;
+            damages.add(Damage { offset, chunk: header.index, what: format!("symbols: {error}") });
+        }
+    })?;
+    Ok(known)
+}
+
+/// Reads one chunk; the place of what is wrong with it.
+pub fn read_chunk(
+    bytes: &[u8],
+    names: &mut Names,
+    known: &mut Known,
+) -> Result<(), (usize, FormatError)> {
+    let mut frames = SymbolFrames::new(bytes);
+    loop {
+        let at = frames.offset();
+        match frames.next() {
+            None => return Ok(()),
+            Some(Err(error)) => return Err((at, error)),
+            Some(Ok(frame)) => add(frame, names, known),
+        }
+    }
+}
+
+fn add(frame: SymbolFrame<'_>, names: &mut Names, known: &mut Known) {
+    let codes = known.entry(frame.address).or_default();
+    // An address that is told twice, as of two logs put together, keeps the
+    // first; and one that begins in the middle is not whole.
+    if codes.len() != usize::from(frame.depth) {
+        return;
+    }
+    let code = Code {
+        function: names.some(frame.function),
+        file: names.some(frame.file),
+        line: (frame.line != 0).then_some(frame.line),
+        column: (frame.column != 0).then_some(frame.column),
+        is_inlined: frame.flags & symbols::FLAG_INLINED != 0,
+    };
+    if code != Code::default() {
+        codes.push(code);
+    }
+}
+
+/// The frames of an address as they are written; one that says nothing where
+/// it was looked up in vain.
+pub fn frames<'c>(
+    address: u64,
+    codes: &'c [Code],
+) -> impl Iterator<Item = SymbolFrame<'c>> + use<'c> {
+    let text = |text: &'c Option<Arc<str>>| text.as_deref().unwrap_or("");
+    let nothing =
+        SymbolFrame { address, depth: 0, flags: 0, function: "", file: "", line: 0, column: 0 };
+    let none = codes.is_empty().then_some(nothing);
+    let frames =
+        codes.iter().zip(0..symbols::FRAME_COUNT_MAX).map(move |(code, depth)| SymbolFrame {
+            depth,
+            flags: u8::from(code.is_inlined) * symbols::FLAG_INLINED,
+            function: text(&code.function),
+            file: text(&code.file),
+            line: code.line.unwrap_or(0),
+            column: code.column.unwrap_or(0),
+            ..nothing
+        });
+    none.into_iter().chain(frames)
+}
+
+/// Frames as sealed chunks, the first of them at this place.
+pub fn chunks<'f>(
+    frames: impl IntoIterator<Item = SymbolFrame<'f>>,
+    chunk_size: u32,
+    first: u32,
+) -> Vec<Vec<u8>> {
+    let mut sealed = Vec::new();
+    let mut open = SymbolChunk::new(chunk_size);
+    for frame in frames {
+        if !open.push(&frame) {
+            let full = std::mem::replace(&mut open, SymbolChunk::new(chunk_size));
+            sealed.push(full.seal(first + sealed.len() as u32));
+            // Any frame fits an empty chunk.
+            open.push(&frame);
+        }
+    }
+    if !open.is_empty() {
+        sealed.push(open.seal(first + sealed.len() as u32));
+    }
+    sealed
+}
