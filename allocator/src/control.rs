@@ -21,6 +21,12 @@ pub(crate) const READY: u32 = 1;
 pub(crate) const JOURNAL: u32 = 1 << 1;
 /// Released blocks are held back, and verified before they are handed out.
 pub(crate) const VERIFY: u32 = 1 << 2;
+/// Sites of new blocks have stacks.
+pub(crate) const STACKS: u32 = 1 << 3;
+/// A sample of the blocks has sites of its own.
+pub(crate) const SAMPLE: u32 = 1 << 4;
+/// The journal takes no events for now.
+pub(crate) const PAUSED: u32 = 1 << 5;
 /// No mode word.
 pub(crate) const NEVER: u32 = u32::MAX;
 /// From here up the mode word counts the stores that were in force.
@@ -72,6 +78,8 @@ pub(crate) struct Control {
     pub(crate) room: AtomicU32,
     /// 1 while a helper thread is there.
     pub(crate) helper: AtomicU32,
+    /// The system's id of the helper: nobody makes room for it.
+    pub(crate) helper_id: AtomicU32,
     /// Whether the vaults are this process's: 0 where they are its parent's.
     pub(crate) vault_home: AtomicU32,
     /// Threads that are changing what stands in vaults.
@@ -90,6 +98,10 @@ pub(crate) struct Control {
     pub(crate) orphans: Lock,
     /// Guards the blocks that are held back.
     pub(crate) quarantine: Lock,
+    /// Guards the log's list of modules.
+    pub(crate) modules: Lock,
+    /// Guards the making of sites.
+    pub(crate) sites: Lock,
     /// Guards the search of memory: two would find each other's buffers.
     pub(crate) searches: Lock,
 }
@@ -108,6 +120,7 @@ static PAGE: Page = Page {
         demand: AtomicU32::new(0),
         room: AtomicU32::new(0),
         helper: AtomicU32::new(0),
+        helper_id: AtomicU32::new(0),
         vault_home: AtomicU32::new(0),
         vault_work: AtomicU32::new(0),
         vault_forks: AtomicU32::new(0),
@@ -117,6 +130,8 @@ static PAGE: Page = Page {
         tags: Lock::new(),
         orphans: Lock::new(),
         quarantine: Lock::new(),
+        modules: Lock::new(),
+        sites: Lock::new(),
         searches: Lock::new(),
     },
     rest: [0; PAGE_SIZE - size_of::<Control>()],

@@ -9,7 +9,7 @@ use crate::config::OnCorruption;
 use crate::limits::TRAILER_SIZE;
 use crate::line::Line;
 use crate::trailer::{self, Trailer};
-use crate::{os, process, store, tag};
+use crate::{os, process, site, store, tag};
 
 /// Reports a block that is to be released with `size`, of which `readable`
 /// bytes can be looked at. Returns only where damage is counted; the block
@@ -87,7 +87,7 @@ fn describe(block: *const u8, size: usize, readable: usize) -> Line {
 fn of(line: Line, block: *const u8, size: usize, site: u32) -> Line {
     let line = line.text("the block at ").address(block as usize);
     let line = line.text(", ").number(size as u64).text(" bytes, tag ");
-    line.text(tag::name(site).unwrap_or("unknown"))
+    line.text(tag::name(site::tag_of(site)).unwrap_or("unknown"))
 }
 
 fn trailer_at(block: *const u8, size: usize, readable: usize) -> Option<[u8; TRAILER_SIZE]> {

@@ -1,4 +1,5 @@
-//! The thread that makes room for the journal ahead of it.
+//! The thread that makes room for the journal ahead of it, and notices modules
+//! that are loaded and unloaded.
 //!
 //! Storing straight into fresh file pages stalls for tens of milliseconds
 //! while the kernel writes back; the helper takes those faults instead.
@@ -7,16 +8,20 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+use scrubjay_log_format::process;
+
 use crate::control::control;
 use crate::limits::HELPER_STEP_NS;
-use crate::{os, store};
+use crate::store::{self, Store};
+use crate::{capture, modules, os};
 
 /// Starts the helper, unless there is one. Never called inside an allocation:
 /// making a thread allocates, and blocks.
 pub(crate) fn start() {
     let Some(store) = store::current() else { return };
     let helper = &control().helper;
-    if !store.has_journal()
+    let has_stacks = store.process()[process::MODE].load(Ordering::Relaxed) & process::MODE_STACKS;
+    if (!store.has_journal() && has_stacks == 0)
         || helper.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
     {
         return;
@@ -29,14 +34,28 @@ pub(crate) fn start() {
 
 extern "C" fn main(_: *mut c_void) -> *mut c_void {
     os::name_thread(c"scrubjay");
+    control().helper_id.store(os::thread_id(), Ordering::Relaxed);
     loop {
         let demand = control().demand.load(Ordering::Acquire);
         while store::current().is_some_and(|store| store.map_ahead()) {
             os::wake_all(&control().room);
+        }
+        if let Some(store) = store::current() {
+            look_at_modules(store);
         }
         os::wait_while(&control().demand, demand, HELPER_STEP_NS);
         if store::current().is_none() {
             return ptr::null_mut();
         }
     }
+}
+
+/// Notes modules that came and went, for captures and for the log. Not within an
+/// allocation.
+pub(crate) fn look_at_modules(store: &Store) {
+    if capture::refresh() {
+        modules::note(store);
+    }
+    let busy_count = &store.process()[process::STACK_BUSY_COUNT];
+    busy_count.store(capture::busy_count(), Ordering::Relaxed);
 }

@@ -12,7 +12,7 @@ use scrubjay_log_format::{
 };
 
 use crate::config::{AtLimit, WhenFull};
-use crate::control::control;
+use crate::control::{self, PAUSED, control};
 use crate::limits::WAIT_STEP_NS;
 use crate::line::Line;
 use crate::ring::{self, Asker};
@@ -77,6 +77,9 @@ fn store_events<const COUNT: usize>(room: &[AtomicU64], whats: [What; COUNT], ti
 #[cold]
 #[inline(never)]
 fn write_in_next_chunk<const COUNT: usize>(here: &Here, whats: [What; COUNT]) -> bool {
+    if control::mode() & PAUSED != 0 {
+        return false;
+    }
     let (Some(slot), Some(words)) = (here.slot.get(), here.words.get()) else { return false };
     let Some(store) = slot.store() else { return false };
     let full = here.next.get() != 0;
@@ -199,8 +202,12 @@ pub(crate) fn finish_orphan(words: &ThreadWords, event_count: u64) {
     words[words_of::FINISHED].fetch_add(event_count, Ordering::SeqCst);
 }
 
-/// Leaves the open chunk to the slot's next thread.
+/// Leaves the open chunk, if there is one, to the slot's next thread, or to the
+/// same when the journal goes on after a pause.
 pub(crate) fn leave(here: &Here, slot: &Slot) {
+    if here.next.get() == 0 {
+        return;
+    }
     slot.left_chunk.store(here.chunk_index.get(), Ordering::Relaxed);
     slot.left_base.store(here.base.get(), Ordering::Relaxed);
     slot.left_next.store(here.next.get() as u32, Ordering::Release);
@@ -254,7 +261,9 @@ pub(crate) fn write_orphan<const COUNT: usize>(
     whats: [What; COUNT],
 ) -> bool {
     let size = (COUNT * EVENT_WORDS) as u64;
-    if store.process()[process::JOURNAL_END_TICKS].load(Ordering::Relaxed) != 0 {
+    if control::mode() & PAUSED != 0
+        || store.process()[process::JOURNAL_END_TICKS].load(Ordering::Relaxed) != 0
+    {
         return false;
     }
     // More than once: the chunk may be full, and others may fill the next one.

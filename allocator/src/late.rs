@@ -11,6 +11,7 @@ use scrubjay_log_format::thread as words_of;
 
 use crate::ledger;
 use crate::limits::{GROUPS_MAX, TAGS_PER_GROUP};
+use crate::site::counters;
 use crate::store::{Page, Store, cell_of};
 use crate::thread::{self, COPY_CLAIMED, COPY_OPEN, Slot};
 
@@ -70,6 +71,7 @@ fn copy(slot: &Slot, store: &'static Store, is_laggard: bool) -> bool {
     ledger::publish_process(store, to);
     if !is_laggard {
         slot.move_to(store, to);
+        counters::flush_all(slot);
     }
     true
 }

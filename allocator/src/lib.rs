@@ -90,6 +90,7 @@ mod line;
 mod log_name;
 #[expect(unsafe_code, reason = "maps and moves the pages of large blocks")]
 mod mapped;
+mod modules;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
@@ -111,13 +112,17 @@ mod report;
 #[expect(unsafe_code, reason = "searches on memory of its own")]
 mod residue;
 mod ring;
+mod sampling;
 mod scope;
 #[expect(unsafe_code, reason = "allocates, and hands blocks back")]
 mod self_test;
+#[expect(unsafe_code, reason = "turns mappings into tables")]
+mod site;
 #[expect(unsafe_code, reason = "overwrites what lies below its own frame")]
 mod stack;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
 mod store;
+mod switch;
 mod tag;
 #[expect(unsafe_code, reason = "takes blocks from the wrapped allocator")]
 mod take;
@@ -148,5 +153,6 @@ pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue
 pub use scope::Scope;
 pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
 pub use stack::scrub_stack;
+pub use switch::{ModeError, set_mode};
 pub use tag::Tag;
 pub use vault_tag::Frozen;

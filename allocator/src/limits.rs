@@ -29,6 +29,9 @@ pub(crate) const STACK_NODES_MAX: usize = format::stack::NODE_COUNT_MAX as usize
 pub(crate) const STACK_DEPTH_DEFAULT: u32 = 64;
 /// Sites that a thread finds again by a look at its own memory.
 pub(crate) const SITES_REMEMBERED: usize = 256;
+/// Pages of threads' caches of sites in a log; a thread without one adds to
+/// the sites' counters themselves (`SITE_CACHE_OVERFLOW_COUNT`). 172 MB at most.
+pub(crate) const SITE_PAGES_MAX: usize = 64 * 1024;
 /// Mean distance of two samples unless told otherwise, in allocated bytes.
 pub(crate) const SAMPLE_INTERVAL_DEFAULT: u64 = 512 << 10;
 /// The greatest that can be asked for.

@@ -19,6 +19,10 @@ impl<T: Sync + 'static> Published<T> {
         unsafe { place.as_ref() }
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.store(ptr::null_mut(), Ordering::Release);
+    }
+
     pub(crate) fn set(&self, value: &'static T) {
         self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
     }

@@ -14,7 +14,7 @@ use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
 use crate::vault::{self, Found, Guarded};
 use crate::wrapped::Wrapped;
-use crate::{copy, wipe};
+use crate::{copy, site, wipe};
 
 /// # Safety
 /// As for `GlobalAlloc::realloc`.
@@ -90,7 +90,8 @@ unsafe fn resize<I: Inner>(
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(inner, block, layout) }) else { return ptr::null_mut() };
     let site = valid.site();
-    let old = Old { over, block, layout, valid, site, policy: tag::policy(site) };
+    let tag = site::tag_of(site);
+    let old = Old { over, block, layout, valid, site, tag, policy: tag::policy(tag) };
     if new_size <= layout.size() {
         // SAFETY: the caller's promises are passed on.
         if unsafe { old.shrink(new_size) } {
@@ -98,9 +99,9 @@ unsafe fn resize<I: Inner>(
         }
     // SAFETY: the block is live.
     } else if unsafe { inner.has_slack_for(block, layout, new_size) } {
-        old.record_in_place(new_size);
+        let new_site = old.record_in_place(new_size);
         // SAFETY: the inner allocator said that there is room.
-        unsafe { trailer::write(block, new_size, site) };
+        unsafe { trailer::write(block, new_size, new_site) };
         return block;
     } else if inner.is_mapped(block, layout) {
         // SAFETY: the block is live and mapped.
@@ -128,6 +129,7 @@ struct Old<'a, I> {
     layout: Layout,
     valid: Valid,
     site: u32,
+    tag: u32,
     policy: Policy,
 }
 
@@ -137,18 +139,27 @@ impl<I: Inner> Old<'_, I> {
         (self.block as usize, self.layout.size())
     }
 
-    /// Records a realloc of which nothing was copied.
-    fn record(&self, new: (usize, usize), released: impl FnOnce() -> Released) {
-        recorder::enter(&self.over.config, |entry| {
-            entry.realloc(self.place(), new, self.site, 0);
-            entry.released(self.site, released());
+    /// Records a realloc, and answers the site of the new block: the old one's
+    /// tag, and the stack of this call.
+    fn record(
+        &self,
+        new: (usize, usize),
+        copied: usize,
+        released: impl FnOnce() -> Released,
+    ) -> u32 {
+        let recorded = recorder::enter(&self.over.config, |entry| {
+            let new_site = entry.new_site(self.tag, new.1);
+            entry.realloc(self.place(), new, [self.site, new_site], copied);
+            entry.released(new_site, released());
+            new_site
         });
+        recorded.unwrap_or(self.tag)
     }
 
-    fn record_in_place(&self, new_size: usize) {
+    fn record_in_place(&self, new_size: usize) -> u32 {
         let carried = self.layout.size();
         let new = (self.block as usize, new_size);
-        self.record(new, || Released { carried, ..Released::default() });
+        self.record(new, 0, || Released { carried, ..Released::default() })
     }
 
     fn record_refused(&self, new_size: usize) {
@@ -173,13 +184,13 @@ impl<I: Inner> Old<'_, I> {
         }
         let tail = layout.size() - new_size;
         // What the kernel gets back as whole pages it blanks itself.
-        let returned = match is_mapped && !tag::is_secret(self.site) {
+        let returned = match is_mapped && !tag::is_secret(self.tag) {
             true => layout.size().saturating_sub(inner.kept_by_mapping(new_size)),
             false => 0,
         };
         let left = tail - returned;
         let kept = Released { carried: new_size, returned, ..Released::default() };
-        self.record((block as usize, new_size), || {
+        let new_site = self.record((block as usize, new_size), 0, || {
             if !self.policy.is_wiped() {
                 return Released { unwiped: left, ..kept };
             }
@@ -190,7 +201,7 @@ impl<I: Inner> Old<'_, I> {
             Released { wiped: left, ..kept }
         });
         // SAFETY: there is as much room as before.
-        unsafe { trailer::write(block, new_size, self.site) };
+        unsafe { trailer::write(block, new_size, new_site) };
         // SAFETY: the block is live, and shrinking in place is promised.
         unsafe { inner.shrink_in_place(block, layout, new_size) };
         true
@@ -206,12 +217,12 @@ impl<I: Inner> Old<'_, I> {
         // SAFETY: the caller's promises are passed on.
         let grown = unsafe { self.over.inner.grow_mapping(self.block, self.layout, new_size) }?;
         let new = (grown as usize, new_size);
-        self.record(new, || Released { carried, ..Released::default() });
+        let new_site = self.record(new, 0, || Released { carried, ..Released::default() });
         if grown != self.block {
             self.over.inner.leave_mapping(self.block, self.layout);
         }
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(grown, new_size, self.site) };
+        unsafe { trailer::write(grown, new_size, new_site) };
         Some(grown)
     }
 
@@ -233,24 +244,26 @@ impl<I: Inner> Old<'_, I> {
             self.record_refused(new_size);
             return Some(moved);
         }
-        // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, self.site) };
-        if moved == self.block {
-            self.record_in_place(new_size);
+        let new_site = if moved == self.block {
+            self.record_in_place(new_size)
         } else {
             let released = Released { unwiped: self.layout.size(), ..Released::default() };
-            self.record_moved(moved, new_size, || released);
-        }
+            self.record_moved(moved, new_size, || released)
+        };
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(moved, new_size, new_site) };
         Some(moved)
     }
 
     /// Records a realloc that copied what fits.
-    fn record_moved(&self, moved: *mut u8, new_size: usize, released: impl FnOnce() -> Released) {
-        recorder::enter(&self.over.config, |entry| {
-            let copied = self.layout.size().min(new_size);
-            entry.realloc(self.place(), (moved as usize, new_size), self.site, copied);
-            entry.released(self.site, released());
-        });
+    fn record_moved(
+        &self,
+        moved: *mut u8,
+        new_size: usize,
+        released: impl FnOnce() -> Released,
+    ) -> u32 {
+        let copied = self.layout.size().min(new_size);
+        self.record((moved as usize, new_size), copied, released)
     }
 
     /// Allocates, copies, wipes, releases. On null the old block is untouched.
@@ -274,12 +287,12 @@ impl<I: Inner> Old<'_, I> {
         }
         // SAFETY: both blocks have so many bytes, and they are different blocks.
         unsafe { copy::copy(block, moved, layout.size().min(new_size)) };
-        // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, self.site) };
-        self.record_moved(moved, new_size, || {
+        let new_site = self.record_moved(moved, new_size, || {
             // SAFETY: the program's bytes are in the new block.
-            unsafe { wipe_whole(inner, block, layout, self.site, self.policy) }
+            unsafe { wipe_whole(inner, block, layout, self.tag, self.policy) }
         });
+        // SAFETY: the block has room for its trailer.
+        unsafe { trailer::write(moved, new_size, new_site) };
         // SAFETY: the block was allocated with this layout, and nobody has it.
         unsafe { hand_back(inner, block, layout, self.valid) };
         moved

@@ -11,15 +11,17 @@ use scrubjay_log_format::cell::{
     REALLOC_IN_PLACE, REALLOC_MOVED, RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
+use crate::capture::{self, Frames};
 use crate::config::Config;
-use crate::control::{self, JOURNAL, READY, VERIFY};
+use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Shared, Writer};
 use crate::limits::FAILED_SIZE_MAX;
 use crate::process::{self, Place};
-use crate::store::{Cell, ThreadWords};
+use crate::site::counters::{self, Change};
+use crate::store::{self, Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
-use crate::{registry, tag};
+use crate::{registry, sampling, site, tag};
 
 /// What became of the bytes that an event released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub(crate) struct Released {
 }
 
 /// The calling thread's part, up to date: enough for the events that programs
-/// are full of.
+/// are full of, of blocks whose site is their tag's own.
 #[derive(Clone, Copy)]
 pub(crate) struct Hot {
     here: &'static Here,
@@ -43,50 +45,75 @@ pub(crate) struct Hot {
 }
 
 /// Where an event takes no more than its counters: one look at the mode.
-/// `None` sends the event on to [`hot_with_journal`].
+/// `None` sends the event on to [`hot_beyond`].
 #[inline(always)]
 pub(crate) fn hot() -> Option<Hot> {
     let here = thread::here_now().filter(|here| here.counts())?;
     Some(Hot { here, words: here.words.get()? })
 }
 
-/// Where an event goes to the journal, too, in the thread's own slot. `None`
-/// sends it on to [`enter`].
+/// Where an event may go to the journal, too, and a block may have a stack, in
+/// the thread's own slot. `None` sends it on to [`enter`].
 #[inline(always)]
-pub(crate) fn hot_with_journal() -> Option<Hot> {
+pub(crate) fn hot_beyond() -> Option<Hot> {
     let here = thread::here_now()?;
     let mode = here.mode();
     // An outdated part is 0, which lacks READY.
-    if mode != control::mode() || mode & (READY | JOURNAL | VERIFY) != READY | JOURNAL {
+    if mode != control::mode() || mode & (READY | SAMPLE | VERIFY) != READY {
         return None;
     }
     Some(Hot { here, words: here.words.get()? })
 }
 
 impl Hot {
-    /// The site of new blocks.
+    /// The tag of new blocks.
     #[inline(always)]
-    pub(crate) fn site(&self) -> u32 {
-        self.here.site.get()
+    pub(crate) fn tag(&self) -> u32 {
+        self.here.tag.get()
     }
 
     /// Its cell; `None` where its blocks take the slow path.
     #[inline(always)]
-    pub(crate) fn site_cell(&self) -> Option<&'static Cell> {
+    pub(crate) fn tag_cell(&self) -> Option<&'static Cell> {
         self.here.cell.get()
     }
 
-    /// The cell of a block's site.
+    /// Whether a new block is in the sample: that one takes the slow path. One
+    /// subtraction, of a number that is out of reach in other modes.
     #[inline(always)]
-    pub(crate) fn cell(&self, site: u32) -> Option<&'static Cell> {
-        self.here.slot.get()?.cell(site)
+    pub(crate) fn is_sampled(&self, size: usize) -> bool {
+        let left = self.here.until_sample.get().wrapping_sub(size as i64);
+        self.here.until_sample.set(left);
+        left < 0
+    }
+
+    /// The site of a block that is allocated now under a tag.
+    #[inline(always)]
+    pub(crate) fn new_site(&self, tag: u32) -> u32 {
+        if self.here.mode() & STACKS == 0 { tag } else { site_of_now(self.here, tag, false) }
+    }
+
+    /// The cell of a tag.
+    #[inline(always)]
+    pub(crate) fn cell(&self, tag: u32) -> Option<&'static Cell> {
+        self.here.slot.get()?.cell(tag)
+    }
+
+    /// Counts a change for the block's site, unless the tag's cell says it all.
+    #[inline(always)]
+    pub(crate) fn count_site(&self, site: u32, change: Change, size: usize) {
+        if !site::is_tag(site)
+            && let Some(slot) = self.here.slot.get()
+        {
+            counters::count(slot, site, change, size as u64);
+        }
     }
 
     /// A block was allocated.
     #[inline(always)]
-    pub(crate) fn alloc(&self, cell: &Cell, site: u32, size: usize) {
+    pub(crate) fn alloc(&self, cell: &Cell, tag: u32, size: usize) {
         if ledger::count_alloc::<Own>(cell, self.words, size as u64) {
-            self.publish(cell, site);
+            self.publish(cell, tag);
         }
     }
 
@@ -99,9 +126,9 @@ impl Hot {
     /// Publishes what the thread holds back.
     #[cold]
     #[inline(never)]
-    pub(crate) fn publish(self, cell: &Cell, site: u32) {
+    pub(crate) fn publish(self, cell: &Cell, tag: u32) {
         if let Some(slot) = self.here.slot.get() {
-            ledger::publish(slot, cell, site);
+            ledger::publish(slot, cell, tag);
         }
     }
 
@@ -125,6 +152,9 @@ impl Hot {
     /// until [`Hot::done`].
     #[inline(always)]
     pub(crate) fn note(&self, cell: &Cell, kind: EventKind, block: (usize, usize), site: u32) {
+        if self.here.mode() & JOURNAL == 0 {
+            return;
+        }
         journal::begin(self.words);
         let (address, size) = block;
         let what = What { kind, address, size, site };
@@ -136,8 +166,18 @@ impl Hot {
     /// The event is over.
     #[inline(always)]
     pub(crate) fn done(&self) {
-        journal::finish(self.words, 1);
+        if self.here.mode() & JOURNAL != 0 {
+            journal::finish(self.words, 1);
+        }
     }
+}
+
+/// The site of the calling thread's stack. Out of line: the frames take room.
+#[inline(never)]
+fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
+    let mut frames = Frames::new();
+    let hash = capture::stack(&mut frames, here.stack_depth.get() as usize, here.bounds.get());
+    site::of(here.slot.get(), tag, (&frames, hash), is_sample)
 }
 
 /// Proof that the calling thread's part is up to date: no events without it.
@@ -163,18 +203,42 @@ pub(crate) fn enter<T>(config: &Config, then: impl FnOnce(Entry<'_>) -> T) -> Op
 }
 
 impl Entry<'_> {
-    /// The site that a block gets which is allocated now.
-    pub(crate) fn site(&self) -> u32 {
+    /// The tag that a block gets which is allocated now.
+    pub(crate) fn tag(&self) -> u32 {
         match self.place {
-            Place::Own | Place::Orphans(_) => self.here.site.get(),
+            Place::Own | Place::Orphans(_) => self.here.tag.get(),
             Place::Nowhere => 0,
         }
+    }
+
+    /// The site of a block that is allocated now under a tag.
+    pub(crate) fn new_site(&self, tag: u32, size: usize) -> u32 {
+        let here = self.here;
+        let mode = control::mode();
+        if matches!(self.place, Place::Nowhere) || mode & (STACKS | SAMPLE) == 0 {
+            return tag;
+        }
+        if mode & STACKS != 0 {
+            return site_of_now(here, tag, false);
+        }
+        // On the hot path the block has been subtracted already.
+        let mut left = here.until_sample.get();
+        if left >= 0 {
+            left = left.wrapping_sub(size as i64);
+            here.until_sample.set(left);
+        }
+        if left >= 0 {
+            return tag;
+        }
+        let interval = store::current().map_or(1, |store| store.config().sample_interval);
+        sampling::draw(here, interval);
+        site_of_now(here, tag, true)
     }
 
     /// A block was allocated.
     pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
         self.record([What { kind, address, size, site }]);
-        if tag::policy(site).is_watched() {
+        if tag::policy(site::tag_of(site)).is_watched() {
             registry::add(address, size, site);
         }
         self.done();
@@ -183,7 +247,7 @@ impl Entry<'_> {
     /// A block is about to be released.
     pub(crate) fn free(&self, address: usize, size: usize, site: u32) {
         self.record([What { kind: EventKind::Free, address, size, site }]);
-        if tag::policy(site).is_watched() {
+        if tag::policy(site::tag_of(site)).is_watched() {
             registry::remove(address);
         }
     }
@@ -194,17 +258,18 @@ impl Entry<'_> {
         &self,
         old: (usize, usize),
         new: (usize, usize),
-        site: u32,
+        [old_site, new_site]: [u32; 2],
         copied: usize,
     ) {
         self.record([
-            What { kind: EventKind::ReallocFree, address: old.0, size: old.1, site },
-            What { kind: EventKind::ReallocAlloc, address: new.0, size: new.1, site },
+            What { kind: EventKind::ReallocFree, address: old.0, size: old.1, site: old_site },
+            What { kind: EventKind::ReallocAlloc, address: new.0, size: new.1, site: new_site },
         ]);
         let counter = if old.0 == new.0 { REALLOC_IN_PLACE } else { REALLOC_MOVED };
-        self.count(site, [(counter, 1), (COPIED_BYTES, copied as u64)]);
-        if tag::policy(site).is_watched() {
-            registry::replace(old.0, new, site);
+        let tag = site::tag_of(new_site);
+        self.count(tag, [(counter, 1), (COPIED_BYTES, copied as u64)]);
+        if tag::policy(tag).is_watched() {
+            registry::replace(old.0, new, new_site);
         }
     }
 
@@ -229,7 +294,7 @@ impl Entry<'_> {
             (RETURNED_BYTES, returned),
             (UNWIPED_BYTES, unwiped),
         ];
-        self.count(site, counters.map(|(index, size)| (index, size as u64)));
+        self.count(site::tag_of(site), counters.map(|(index, size)| (index, size as u64)));
         self.done();
     }
 
@@ -275,8 +340,9 @@ impl Entry<'_> {
         words: &ThreadWords,
         whats: [What; COUNT],
     ) {
-        let site = whats[0].site;
-        let Some(cell) = slot.cell(site).or_else(|| process::cell_or_take(slot, site)) else {
+        // Both halves of a realloc have the same.
+        let tag = site::tag_of(whats[0].site);
+        let Some(cell) = slot.cell(tag).or_else(|| process::cell_or_take(slot, tag)) else {
             // No page of cells: the shared ones count it.
             if let Some(orphans) = thread::orphans()
                 && let Some(words) = orphans.words()
@@ -295,9 +361,10 @@ impl Entry<'_> {
         let mut due = false;
         for what in whats {
             due |= count_event::<Own>(cell, words, what, dropped);
+            count_site(slot, what);
         }
         if due {
-            ledger::publish(slot, cell, site);
+            ledger::publish(slot, cell, tag);
         }
     }
 
@@ -309,35 +376,38 @@ impl Entry<'_> {
         whats: [What; COUNT],
     ) {
         let Some(store) = slot.store() else { return };
-        let mut site = whats[0].site;
-        let mut cell = slot.cell(site).or_else(|| process::cell_or_take(slot, site));
+        let mut whats = whats;
+        let mut tag = site::tag_of(whats[0].site);
+        let mut cell = slot.cell(tag).or_else(|| process::cell_or_take(slot, tag));
         if cell.is_none() {
             // Its page exists from the start.
-            site = 0;
+            tag = 0;
             cell = slot.cell(0);
+            whats = whats.map(|what| What { site: 0, ..what });
         }
         let Some(cell) = cell else { return };
         let mut dropped = false;
         if store.has_journal() {
             journal::begin_orphan(words, COUNT as u64);
             self.here.in_flight.set(COUNT as u32);
-            dropped = !journal::write_orphan(store, words, whats.map(|what| What { site, ..what }));
+            dropped = !journal::write_orphan(store, words, whats);
         }
         for what in whats {
             count_event::<Shared>(cell, words, what, dropped);
+            count_site(slot, what);
             let delta = match what.kind {
                 kind if kind.allocates() => what.size as i64,
                 kind if kind.frees() => -(what.size as i64),
                 _ => continue,
             };
-            ledger::publish_orphan(store, cell, words, site, delta);
+            ledger::publish_orphan(store, cell, words, tag, delta);
         }
     }
 
     /// Adds to counters of a tag's cell: the one that counted the event.
-    fn count<const COUNT: usize>(&self, site: u32, counters: [(usize, u64); COUNT]) {
+    fn count<const COUNT: usize>(&self, tag: u32, counters: [(usize, u64); COUNT]) {
         let own = match &self.place {
-            Place::Own => self.here.slot.get().and_then(|slot| slot.cell(site)),
+            Place::Own => self.here.slot.get().and_then(|slot| slot.cell(tag)),
             Place::Orphans(_) => None,
             Place::Nowhere => return,
         };
@@ -346,13 +416,24 @@ impl Entry<'_> {
                 Own::add(&cell[index], value);
             }
         } else if let Some(orphans) = thread::orphans()
-            && let Some(cell) = orphans.cell(site).or_else(|| orphans.cell(0))
+            && let Some(cell) = orphans.cell(tag).or_else(|| orphans.cell(0))
         {
             for (index, value) in counters {
                 Shared::add(&cell[index], value);
             }
         }
     }
+}
+
+/// Counts one event for its site, unless that is a tag's own.
+fn count_site(slot: &Slot, what: What) {
+    let change = match what.kind {
+        _ if site::is_tag(what.site) => return,
+        kind if kind.allocates() => Change::Allocated,
+        kind if kind.frees() => Change::Freed,
+        _ => return,
+    };
+    counters::count(slot, what.site, change, what.size as u64);
 }
 
 /// Counts one event in the ledger. True if a delta is to be published.

@@ -15,6 +15,7 @@ use scrubjay_log_format::tag::UNREGISTERED_BLOCKS;
 
 use crate::clock;
 use crate::published::Published;
+use crate::site;
 use crate::store::{self, RegistryWords, Store};
 
 /// Records of the lowest level.
@@ -73,7 +74,7 @@ fn insert(store: &Store, address: u64, size: u64, site: u32, born: u64) {
             return;
         }
     }
-    if let Some(totals) = store.totals(site) {
+    if let Some(totals) = store.totals(site::tag_of(site)) {
         totals[UNREGISTERED_BLOCKS].fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -115,6 +116,7 @@ pub(crate) fn replace(old: usize, new: (usize, usize), site: u32) {
     each_record(old as u64, |record| {
         born = Some(record[BORN_TICKS].load(Ordering::Relaxed));
         if old == new.0 {
+            record[SITE].store(site.into(), Ordering::Relaxed);
             record[BLOCK_SIZE].store(new.1 as u64, Ordering::Relaxed);
         }
     });

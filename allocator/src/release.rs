@@ -6,14 +6,16 @@ use scrubjay_log_format::EventKind;
 
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
+use crate::limits::TAGS_MAX;
 use crate::quarantine::{self, Held};
 use crate::recorder::{self, Hot, Released};
+use crate::site::counters::Change;
 use crate::store::Cell;
 use crate::tag::{self, Policy};
 use crate::trailer::{self, Valid};
 use crate::vault::{self, Found, Guarded};
 use crate::wrapped::Wrapped;
-use crate::{damage, wipe};
+use crate::{damage, site, wipe};
 
 /// Releases a block. A small one that only has to be counted, and perhaps
 /// wiped, is done here; whatever leaves this way is the last thing that is done, so that it
@@ -29,7 +31,7 @@ pub(crate) unsafe fn dealloc<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout
     } else if layout.size() <= wipe::SMALL_MAX
         && let Some(hot) = recorder::hot()
         // SAFETY: a block is followed by its trailer.
-        && let Some(valid) = unsafe { trailer::read(block, layout.size()) }
+        && let Some(valid) = unsafe { trailer::read_below(block, layout.size(), TAGS_MAX as u32) }
         && tag::policy(valid.site()).is_plain()
         && let Some(cell) = hot.cell(valid.site())
     {
@@ -124,16 +126,18 @@ unsafe fn release_guarded<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: L
 unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(&over.inner, block, layout) }) else { return };
-    let (site, policy) = (valid.site(), tag::policy(valid.site()));
+    let tag = site::tag_of(valid.site());
+    let policy = tag::policy(tag);
     if policy.is_plain()
         && let Some(hot) = recorder::hot()
-        && let Some(cell) = hot.cell(site)
+        && let Some(cell) = hot.cell(tag)
     {
         if hot.free(cell, layout.size()) {
-            hot.publish(cell, site);
+            hot.publish(cell, tag);
         }
+        hot.count_site(valid.site(), Change::Freed, layout.size());
         // SAFETY: the caller gives the block up.
-        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, site, policy) });
+        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
         // SAFETY: the block is ours until it is released here.
         unsafe { trailer::bury(block, layout.size(), valid) };
         // SAFETY: the block was allocated with this layout.
@@ -144,7 +148,7 @@ unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
     }
 }
 
-/// As [`release`], for a journal.
+/// As [`release`], for a journal, and where new blocks have stacks.
 ///
 /// # Safety
 /// The block is live and its owner has given it up.
@@ -156,17 +160,19 @@ unsafe fn release_slowly<I: Inner>(
     valid: Valid,
 ) {
     let (site, size) = (valid.site(), layout.size());
-    let policy = tag::policy(site);
-    if let Some(hot) = recorder::hot_with_journal()
-        && let Some(cell) = hot.cell(site)
+    let tag = site::tag_of(site);
+    let policy = tag::policy(tag);
+    if let Some(hot) = recorder::hot_beyond()
+        && let Some(cell) = hot.cell(tag)
         && policy.is_plain()
     {
         hot.note(cell, EventKind::Free, (block as usize, size), site);
         if hot.free(cell, size) {
-            hot.publish(cell, site);
+            hot.publish(cell, tag);
         }
+        hot.count_site(site, Change::Freed, size);
         // SAFETY: the caller's promise.
-        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, site, policy) });
+        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
         hot.done();
         // SAFETY: the block is ours until it is released here.
         unsafe { trailer::bury(block, size, valid) };
@@ -196,8 +202,9 @@ unsafe fn release_rarely<I: Inner>(
     let site = valid.site();
     recorder::enter(&over.config, |entry| {
         entry.free(block as usize, layout.size(), site);
+        let tag = site::tag_of(site);
         // SAFETY: the caller's promise.
-        let released = unsafe { wipe_whole(&over.inner, block, layout, site, tag::policy(site)) };
+        let released = unsafe { wipe_whole(&over.inner, block, layout, tag, tag::policy(tag)) };
         entry.released(site, released);
     });
     // SAFETY: as above.
@@ -213,10 +220,11 @@ pub(crate) unsafe fn hand_back<I: Inner>(inner: &I, block: *mut u8, layout: Layo
     // SAFETY: the block is ours until it is released here.
     unsafe { trailer::bury(block, layout.size(), valid) };
     let site = valid.site();
+    let is_wiped = tag::policy(site::tag_of(site)).is_wiped();
     let held = Held { block, layout, site, owner: inner.identity() };
     let due = match control::mode() & VERIFY {
         0 => Some(held),
-        _ if inner.is_mapped(block, layout) || !tag::policy(site).is_wiped() => Some(held),
+        _ if inner.is_mapped(block, layout) || !is_wiped => Some(held),
         // Whoever writes a vault's block after its release gets a fault.
         _ if vault::contains(block) => Some(held),
         _ => quarantine::put(held),
@@ -260,13 +268,13 @@ pub(crate) unsafe fn wipe_whole<I: Inner>(
     inner: &I,
     block: *mut u8,
     layout: Layout,
-    site: u32,
+    tag: u32,
     policy: Policy,
 ) -> Released {
     let size = layout.size();
     if inner.is_mapped(block, layout) {
         let is_kept = policy.is_wiped() && inner.keeps_mapping(block, layout);
-        if !is_kept && !tag::is_secret(site) {
+        if !is_kept && !tag::is_secret(tag) {
             return Released { returned: size, ..Released::default() };
         }
     }

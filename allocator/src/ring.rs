@@ -13,6 +13,7 @@ use scrubjay_log_format::cell::{
 use scrubjay_log_format::{Event, EventKind, process, thread as words_of};
 
 use crate::line::Line;
+use crate::site;
 use crate::store::{Mark, Place, Store};
 use crate::thread::{self, ORPHANS, Slot};
 
@@ -109,7 +110,7 @@ fn count_dropped(slot: u32, records: &[AtomicU64]) -> u64 {
             continue;
         }
         event_count += 1;
-        let tag = event.site;
+        let tag = site::tag_of(event.site);
         let own = &mut sums[tag as usize % TAGS_AT_ONCE];
         if own.tag != tag {
             own.add_to_cell(slot);

@@ -28,7 +28,7 @@ impl Tag {
             index => index,
         };
         let before = thread::here(|here| {
-            let before = here.site.get();
+            let before = here.tag.get();
             activate(here, index);
             before
         });
@@ -44,20 +44,20 @@ fn first_index(tag: &'static Tag) -> u32 {
 }
 
 #[inline]
-fn activate(here: &Here, site: u32) {
-    match here.slot.get().and_then(|slot| slot.cell(site)) {
+fn activate(here: &Here, tag: u32) {
+    match here.slot.get().and_then(|slot| slot.cell(tag)) {
         Some(cell) => {
-            here.site.set(site);
-            here.cell.set(tag::policy(site).is_plain().then_some(cell));
+            here.tag.set(tag);
+            here.cell.set(tag::policy(tag).is_plain().then_some(cell));
         }
-        None => activate_new(here, site),
+        None => activate_new(here, tag),
     }
 }
 
 /// A thread's first scope, or its first of a group of tags.
 #[cold]
-fn activate_new(here: &Here, site: u32) {
-    here.site.set(site);
+fn activate_new(here: &Here, tag: u32) {
+    here.tag.set(tag);
     // The next event looks its cell up.
     here.set_mode(0);
 }

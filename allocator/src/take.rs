@@ -8,6 +8,7 @@ use scrubjay_log_format::EventKind;
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
 use crate::recorder::{self, Hot};
+use crate::site::counters::Change;
 use crate::vault::{self, Answer};
 use crate::wrapped::Wrapped;
 use crate::{process, quarantine, tag, trailer};
@@ -77,19 +78,20 @@ unsafe fn take_in<I: Inner>(
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
-    if let Some(cell) = hot.site_cell()
+    if let Some(cell) = hot.tag_cell()
         && !block.is_null()
+        && !hot.is_sampled(layout.size())
     {
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), hot.site()) };
-        hot.alloc(cell, hot.site(), layout.size());
+        unsafe { trailer::write(block, layout.size(), hot.tag()) };
+        hot.alloc(cell, hot.tag(), layout.size());
         return block;
     }
     // SAFETY: the caller's promises are passed on.
     unsafe { take_in_rarely(over, layout, block, kind) }
 }
 
-/// As [`take_in`], for a journal.
+/// As [`take_in`], for a journal, and for stacks.
 ///
 /// # Safety
 /// As for [`take_in`].
@@ -100,14 +102,16 @@ unsafe fn take_in_slowly<I: Inner>(
     block: *mut u8,
     kind: EventKind,
 ) -> *mut u8 {
-    if let Some(hot) = recorder::hot_with_journal()
-        && let Some(cell) = hot.site_cell()
+    if let Some(hot) = recorder::hot_beyond()
+        && let Some(cell) = hot.tag_cell()
         && !block.is_null()
     {
+        let site = hot.new_site(hot.tag());
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), hot.site()) };
-        hot.note(cell, kind, (block as usize, layout.size()), hot.site());
-        hot.alloc(cell, hot.site(), layout.size());
+        unsafe { trailer::write(block, layout.size(), site) };
+        hot.note(cell, kind, (block as usize, layout.size()), site);
+        hot.alloc(cell, hot.tag(), layout.size());
+        hot.count_site(site, Change::Allocated, layout.size());
         hot.done();
         return block;
     }
@@ -138,12 +142,13 @@ unsafe fn take_in_rarely<I: Inner>(
         return ptr::null_mut();
     }
     let taken = recorder::enter(&over.config, |entry| {
-        let site = entry.site();
+        let tag = entry.tag();
         // SAFETY: the caller's promises are passed on.
-        let taken = unsafe { or_instead(over, layout, block, site) };
+        let taken = unsafe { or_instead(over, layout, block, tag) };
         if taken.is_null() {
-            entry.refused(0, layout.size(), site);
+            entry.refused(0, layout.size(), tag);
         } else {
+            let site = entry.new_site(tag, layout.size());
             // SAFETY: the block has room for its trailer.
             unsafe { trailer::write(taken, layout.size(), site) };
             entry.alloc(kind, taken as usize, layout.size(), site);
@@ -162,10 +167,10 @@ unsafe fn or_instead<I: Inner>(
     over: &Wrapped<I>,
     layout: Layout,
     block: *mut u8,
-    site: u32,
+    tag: u32,
 ) -> *mut u8 {
-    let other = match tag::vault(site) {
-        Some(vault) => match vault::alloc(vault, layout, site) {
+    let other = match tag::vault(tag) {
+        Some(vault) => match vault::alloc(vault, layout, tag) {
             Answer::Block(guarded) => guarded,
             Answer::Heap => return block,
             Answer::Refused => ptr::null_mut(),

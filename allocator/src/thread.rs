@@ -10,12 +10,14 @@ use core::cell::Cell as Local;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::cell::PageOwner;
+use scrubjay_log_format::site::CACHE_PAGES;
 use scrubjay_log_format::{process, thread};
 
-use crate::control::{self, JOURNAL, NEVER, READY, VERIFY, control};
-use crate::limits::{GROUPS_MAX, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
+use crate::capture::Bounds;
+use crate::control::{self, JOURNAL, NEVER, PAUSED, READY, STACKS, VERIFY, control};
+use crate::limits::{GROUPS_MAX, SITES_REMEMBERED, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
 use crate::published::Published;
-use crate::store::{Cell, Page, Store, ThreadWords, cell_of};
+use crate::store::{Cell, Page, SitePage, Store, ThreadWords, cell_of};
 use crate::{clock, os};
 
 /// The slot that is shared by whoever has none.
@@ -33,6 +35,10 @@ pub(crate) struct Slot {
     store: Published<Store>,
     words: Published<ThreadWords>,
     pages: [Published<Page>; GROUPS_MAX],
+    /// Its cache in front of the sites' counters.
+    site_pages: [Published<SitePage>; CACHE_PAGES as usize],
+    /// Sites that its threads met last.
+    remembered: [Remembered; SITES_REMEMBERED],
     /// Numbers, plus 1, of the pages in the store of a late start to which
     /// the pages are copied.
     pub(crate) copies: [AtomicU32; GROUPS_MAX],
@@ -44,6 +50,12 @@ pub(crate) struct Slot {
     pub(crate) left_next: AtomicU32,
     pub(crate) left_base: AtomicU64,
     next_free: AtomicU32,
+}
+
+/// A site, by the hash under which it is known.
+struct Remembered {
+    key: AtomicU64,
+    site: AtomicU32,
 }
 
 /// The slots of this process.
@@ -67,9 +79,9 @@ pub(crate) struct Here {
     /// The same, where an event takes no more than its counters; else
     /// [`NEVER`].
     mode_of_counting: Local<u32>,
-    /// The site that new blocks get.
-    pub(crate) site: Local<u32>,
-    /// The cell of that site's tag; `None` where more is to be done with a
+    /// The tag that new blocks get.
+    pub(crate) tag: Local<u32>,
+    /// That tag's cell; `None` where more is to be done with a
     /// block than to count it.
     pub(crate) cell: Local<Option<&'static Cell>>,
     /// The thread's slot; `None` before its first event.
@@ -85,6 +97,15 @@ pub(crate) struct Here {
     pub(crate) base: Local<u64>,
     /// Events that are recorded and not yet over.
     pub(crate) in_flight: Local<u32>,
+    /// Bytes that may be allocated before a block is sampled; the one that
+    /// takes it below 0 is. In other modes it never gets there.
+    pub(crate) until_sample: Local<i64>,
+    /// State of the generator that draws them; 0 before the first.
+    pub(crate) random: Local<u64>,
+    /// Where the thread's stack ends.
+    pub(crate) bounds: Local<Bounds>,
+    /// How many of its frames are kept.
+    pub(crate) stack_depth: Local<u32>,
 }
 
 thread_local! {
@@ -92,7 +113,7 @@ thread_local! {
         Here {
             mode: Local::new(0),
             mode_of_counting: Local::new(NEVER),
-            site: Local::new(0),
+            tag: Local::new(0),
             cell: Local::new(None),
             slot: Local::new(None),
             words: Local::new(None),
@@ -101,6 +122,10 @@ thread_local! {
             next: Local::new(0),
             base: Local::new(0),
             in_flight: Local::new(0),
+            until_sample: Local::new(i64::MAX),
+            random: Local::new(0),
+            bounds: Local::new(Bounds::UNKNOWN),
+            stack_depth: Local::new(0),
         }
     };
 }
@@ -121,7 +146,7 @@ impl Here {
 
     /// Notes the mode word under which the rest was looked up; 0: look it up.
     pub(crate) fn set_mode(&self, mode: u32) {
-        let is_plain = mode & (READY | JOURNAL | VERIFY) == READY;
+        let is_plain = mode & (READY | JOURNAL | VERIFY | STACKS | PAUSED) == READY;
         self.mode.set(mode);
         self.mode_of_counting.set(if is_plain { mode } else { NEVER });
     }
@@ -325,6 +350,37 @@ impl Slot {
         page[0].store(owner.encode(), Ordering::Release);
         self.pages[group as usize % GROUPS_MAX].set(page);
         Some(page)
+    }
+
+    /// A page of its cache in front of the sites' counters, if it has it.
+    #[inline(always)]
+    pub(crate) fn site_page(&self, page: u32) -> Option<&'static SitePage> {
+        self.site_pages[page as usize % CACHE_PAGES as usize].get()
+    }
+
+    /// Gives it a page, or takes it away.
+    pub(crate) fn set_site_page(&self, page: u32, words: Option<&'static SitePage>) {
+        let place = &self.site_pages[page as usize % CACHE_PAGES as usize];
+        match words {
+            Some(words) => place.set(words),
+            None => place.clear(),
+        }
+    }
+
+    /// The site with this key, if one of the slot's threads met it lately. For
+    /// the slot's own thread, as is [`Slot::remember`].
+    #[inline(always)]
+    pub(crate) fn remembered(&self, key: u64) -> Option<u32> {
+        let place = &self.remembered[key as usize / 2 % SITES_REMEMBERED];
+        let is_it = place.key.load(Ordering::Relaxed) == key;
+        is_it.then(|| place.site.load(Ordering::Relaxed))
+    }
+
+    /// Notes a site.
+    pub(crate) fn remember(&self, key: u64, site: u32) {
+        let place = &self.remembered[key as usize / 2 % SITES_REMEMBERED];
+        place.key.store(key, Ordering::Relaxed);
+        place.site.store(site, Ordering::Relaxed);
     }
 
     /// Records in another store from now on, whose pages hold what the old

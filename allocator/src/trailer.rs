@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::limits::{TAGS_MAX, TRAILER_SIZE};
+use crate::limits::{SITES_MAX, TRAILER_SIZE};
 use crate::{os, wipe};
 
 /// The process's key; 0 until [`choose_key`].
@@ -104,13 +104,23 @@ impl Valid {
 #[inline]
 pub(crate) unsafe fn read(block: *const u8, size: usize) -> Option<Valid> {
     // SAFETY: the caller's promise.
+    unsafe { read_below(block, size, SITES_MAX as u32) }
+}
+
+/// As [`read`], of a block whose site lies below `end`; `None` also for others.
+///
+/// # Safety
+/// As for [`read`].
+#[inline(always)]
+pub(crate) unsafe fn read_below(block: *const u8, size: usize, end: u32) -> Option<Valid> {
+    // SAFETY: the caller's promise.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     let found = unsafe { place.cast::<u64>().read_unaligned() };
     let site = Valid(found).site();
     let check = check_word(block as usize, site, KEY.load(Ordering::Relaxed));
-    // Sites are tags; the check word alone would let one in 2^31 others pass.
-    (found as u32 == check && site < TAGS_MAX as u32).then_some(Valid(found))
+    // The check word alone would let one in 2^31 others pass.
+    (found as u32 == check && site < end).then_some(Valid(found))
 }
 
 /// What the bytes behind a block say.

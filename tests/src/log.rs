@@ -9,10 +9,11 @@ use std::path::Path;
 
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::chunk::{self, records_per_chunk};
+use scrubjay_log_format::site::CachedSite;
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Registered, TAGS_PER_GROUP,
-    TagDeclaration, event, process, registry, tag, thread,
+    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Registered, SiteDeclaration, StackNode,
+    TAGS_PER_GROUP, TagDeclaration, event, header, process, registry, site, stack, tag, thread,
 };
 
 use crate::attack::Block;
@@ -20,6 +21,8 @@ use crate::figures::Figures;
 
 /// The words of a cell.
 pub type Cell = [u64; cell::WORD_COUNT];
+/// The counters of a site.
+pub type SiteCounters = [u64; site::COUNTER_COUNT];
 
 /// An event and where it stood.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +64,14 @@ pub struct Log {
     pub registry: Vec<Registered>,
     /// Pages of cells that somebody has.
     pub page_count: usize,
+    /// Sites that are not a tag's own, by index.
+    pub sites: BTreeMap<u32, SiteDeclaration>,
+    /// Their counters, without what stands in caches.
+    pub site_counters: BTreeMap<u32, SiteCounters>,
+    /// What stands in threads' caches in front of them.
+    pub cached_sites: Vec<CachedSite>,
+    /// Nodes of the tree of stacks.
+    pub nodes: BTreeMap<u32, StackNode>,
     /// Tags by name.
     names: BTreeMap<String, u32>,
     /// Cells by tag, summed over all slots.
@@ -86,6 +97,10 @@ impl Log {
             journal_chunks: BTreeMap::new(),
             registry: Vec::new(),
             page_count: 0,
+            sites: BTreeMap::new(),
+            site_counters: BTreeMap::new(),
+            cached_sites: Vec::new(),
+            nodes: BTreeMap::new(),
             names: BTreeMap::new(),
             sums: BTreeMap::new(),
             header,
@@ -169,8 +184,68 @@ impl Log {
                 let records = self.records(bytes, registry::SIZE);
                 self.registry.extend(records.filter_map(Registered::decode));
             }
+            ChunkKind::Sites => {
+                for record in self.records(bytes, site::DECLARATION_SIZE) {
+                    if let Some(site) = SiteDeclaration::decode(record).expect("a declaration") {
+                        self.sites.insert(site.index, site);
+                    }
+                }
+            }
+            ChunkKind::SiteCounters => {
+                let first = site::FIRST + first;
+                for (index, record) in (first..).zip(self.records(bytes, site::COUNTERS_SIZE)) {
+                    let counters = site::decode_counters(record).expect("counters");
+                    self.site_counters.insert(index, counters);
+                }
+            }
+            ChunkKind::SiteCaches => {
+                for page in self.records(bytes, site::CACHE_PAGE_SIZE) {
+                    self.cached_sites.extend(site::decode_cache_page(page));
+                }
+            }
+            ChunkKind::Stacks => {
+                for (index, record) in (first..).zip(self.records(bytes, stack::SIZE)) {
+                    if let Some(node) = StackNode::decode(record, index).expect("a node") {
+                        self.nodes.insert(index, node);
+                    }
+                }
+            }
             _ => {}
         }
+    }
+
+    /// The tag of a site.
+    pub fn tag_of(&self, site: u32) -> u32 {
+        if site < site::FIRST {
+            return site;
+        }
+        self.sites.get(&site).unwrap_or_else(|| panic!("site {site} is not declared")).tag
+    }
+
+    /// The return addresses of a site's stack, innermost first.
+    pub fn frames(&self, site: u32) -> Vec<u64> {
+        let mut node = self.sites[&site].stack;
+        let mut frames = Vec::new();
+        while node != 0 {
+            let frame = self.nodes[&node];
+            frames.push(frame.address);
+            node = frame.parent;
+        }
+        frames
+    }
+
+    /// What a site's counters and the caches in front of them say together:
+    /// bytes and blocks allocated, bytes and blocks freed. For a log at rest.
+    pub fn site_sums(&self, site: u32) -> [u64; 4] {
+        let mut sums = [0; 4];
+        sums.copy_from_slice(&self.site_counters[&site][..4]);
+        for cached in self.cached_sites.iter().filter(|cached| cached.site == site) {
+            assert_eq!(cached.moving, None, "nothing moves in a log at rest");
+            for (sum, counter) in sums.iter_mut().zip(cached.counters) {
+                *sum += counter;
+            }
+        }
+        sums
     }
 
     fn records<'a>(
@@ -235,7 +310,7 @@ impl Log {
     pub fn journal(&self) -> BTreeMap<(u32, u32), Figures> {
         let mut journal: BTreeMap<(u32, u32), Figures> = BTreeMap::new();
         for Record { slot, event, .. } in &self.events {
-            journal.entry((*slot, event.site)).or_default().count(event);
+            journal.entry((*slot, self.tag_of(event.site))).or_default().count(event);
         }
         journal
     }
@@ -248,6 +323,7 @@ impl Log {
         if self.header.mode != scrubjay_log_format::Mode::Journal {
             return;
         }
+        self.check_sites();
         let journal = self.journal();
         for key in self.cells.keys().chain(journal.keys()) {
             let cell = self.cells.get(key).copied().unwrap_or_default();
@@ -291,6 +367,30 @@ impl Log {
         }
     }
 
+    /// Holds the sites' counters against the journal, if that is whole: no
+    /// event was dropped, and none is older than the log.
+    pub fn check_sites(&self) {
+        let is_whole = self.cells.values().all(|cell| Figures::dropped(cell) == Figures::default());
+        if !is_whole || !self.base.is_empty() || self.header.has(header::FLAG_FORKED) {
+            return;
+        }
+        let mut journal: BTreeMap<u32, [u64; 4]> = BTreeMap::new();
+        for Record { event, .. } in &self.events {
+            let sums = journal.entry(event.site).or_default();
+            if event.kind.allocates() {
+                sums[site::ALLOCATED_BYTES] += event.size;
+                sums[site::ALLOCATED_BLOCKS] += 1;
+            } else if event.kind.frees() {
+                sums[site::FREED_BYTES] += event.size;
+                sums[site::FREED_BLOCKS] += 1;
+            }
+        }
+        for site in self.sites.keys() {
+            let told = journal.get(site).copied().unwrap_or_default();
+            assert_eq!(told, self.site_sums(*site), "site {site}");
+        }
+    }
+
     /// What was freed is wiped, returned, carried or unwiped.
     pub fn check_evidence(&self) {
         for &tag in self.tags.keys() {
@@ -331,7 +431,7 @@ impl Log {
             match allocs.get(frees.len()..) {
                 Some([]) => {}
                 Some(&[(_, size, site)]) => {
-                    let tag = self.tags[&site].name.clone();
+                    let tag = self.tags[&self.tag_of(site)].name.clone();
                     live.push(Block { address, size, tag });
                 }
                 _ => panic!("{address:#x}: {} blocks, {} frees", allocs.len(), frees.len()),

@@ -95,7 +95,8 @@ fn round(delay: Duration) -> bool {
 fn allocations(log: &Log, name: &str) -> u64 {
     let first = [EventKind::Alloc, EventKind::AllocZeroed];
     let site = log.tag(name);
-    let own = log.events.iter().map(|record| record.event).filter(|event| event.site == site);
+    let own =
+        log.events.iter().map(|record| record.event).filter(|event| log.tag_of(event.site) == site);
     own.filter(|event| first.contains(&event.kind)).count() as u64
 }
 

@@ -79,8 +79,6 @@ pub const ENGINE: usize = 32;
 pub const SITE_OVERFLOW_COUNT: usize = 33;
 /// Stacks that were not captured, since every cache of the unwinder was busy.
 pub const STACK_BUSY_COUNT: usize = 34;
-/// Stacks that were captured on a stack that is not the thread's own.
-pub const STACK_FOREIGN_COUNT: usize = 35;
 /// Modules for which there was no room.
 pub const MODULE_OVERFLOW_COUNT: usize = 36;
 /// Notes for which there was no room.
@@ -146,7 +144,7 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "engine",
     "site_overflow_count",
     "stack_busy_count",
-    "stack_foreign_count",
+    "reserved_35",
     "module_overflow_count",
     "note_overflow_count",
     "overwritten_chunk_count",

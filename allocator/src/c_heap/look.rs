@@ -2,7 +2,7 @@
 
 use crate::heap::Ruler;
 use crate::limits::{LOOKED_BACK, TRAILER_SIZE};
-use crate::tag;
+use crate::site;
 use crate::trailer::{self, Trailer};
 
 /// What was found behind a pointer.
@@ -31,7 +31,7 @@ pub(super) unsafe fn block(ruler: Ruler, block: *mut u8) -> Option<usize> {
     let size = usable.checked_sub(TRAILER_SIZE)?;
     // SAFETY: these are the block's last bytes.
     let valid = unsafe { trailer::read(block, size) }?;
-    (valid.site() < tag::count()).then_some(size)
+    site::exists(valid.site()).then_some(size)
 }
 
 /// Looks closer where [`block`] found nothing.
@@ -72,7 +72,7 @@ unsafe fn judge(block: *mut u8, size: usize) -> Trailer {
     let judged = trailer::judge(block as usize, found);
     match judged {
         Trailer::Live { site } | Trailer::Released { site } | Trailer::Overrun { site }
-            if site < tag::count() =>
+            if site::exists(site) =>
         {
             judged
         }

@@ -10,7 +10,7 @@ use crate::heap::{self, Ruler};
 use crate::limits::TRAILER_SIZE;
 use crate::recorder::{self, Released};
 use crate::release::{hand_back, wipe_whole};
-use crate::{damage, tag, trailer, wipe};
+use crate::{damage, site, tag, trailer, wipe};
 
 /// Makes `wanted` bytes of a block; null, and nothing done, where there is no
 /// room.
@@ -44,7 +44,8 @@ unsafe fn shrink(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *m
     // SAFETY: the block has room for its trailer.
     let Some(valid) = (unsafe { trailer::read(block, size) }) else { return block };
     let site = valid.site();
-    let is_wiped = tag::policy(site).is_wiped();
+    let tag = site::tag_of(site);
+    let is_wiped = tag::policy(tag).is_wiped();
     // SAFETY: the tail lies within the block.
     let tail = unsafe { block.add(wanted) };
     if is_wiped {
@@ -60,15 +61,18 @@ unsafe fn shrink(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *m
     let kept = if answered.is_null() { block } else { answered };
     // SAFETY: the block is live.
     let new_size = unsafe { ruler.usable_size(kept) }.wrapping_sub(TRAILER_SIZE);
-    // SAFETY: its last bytes are the trailer's.
-    unsafe { trailer::write(kept, new_size, site) };
-    recorder::enter(&OVER.config, |entry| {
-        entry.realloc((block as usize, size), (kept as usize, new_size), site, 0);
+    let recorded = recorder::enter(&OVER.config, |entry| {
+        let new_site = entry.new_site(tag, new_size);
+        let new = (kept as usize, new_size);
+        entry.realloc((block as usize, size), new, [site, new_site], 0);
         let carried = size.min(new_size);
         let left = size - carried;
         let (wiped, unwiped) = if is_wiped { (left, 0) } else { (0, left) };
         entry.released(site, Released { wiped, carried, unwiped, ..Released::default() });
+        new_site
     });
+    // SAFETY: its last bytes are the trailer's.
+    unsafe { trailer::write(kept, new_size, recorded.unwrap_or(tag)) };
     kept
 }
 
@@ -80,7 +84,8 @@ unsafe fn grow(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *mut
     // SAFETY: the block has room for its trailer.
     let Some(valid) = (unsafe { trailer::read(block, size) }) else { return block };
     let site = valid.site();
-    if site != TAG.index() {
+    let tag = TAG.index();
+    if site::tag_of(site) != tag {
         // Rust's, with a trailer that happens to lie where C's does.
         // SAFETY: the block is live and has so many bytes.
         return unsafe { replace(ruler, block, size, wanted) };
@@ -94,15 +99,18 @@ unsafe fn grow(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *mut
     unsafe { moved.copy_from_nonoverlapping(block, size) };
     // SAFETY: the block is fresh.
     let new_size = unsafe { ruler.usable_size(moved) }.wrapping_sub(TRAILER_SIZE);
-    // SAFETY: its last bytes are the trailer's.
-    unsafe { trailer::write(moved, new_size, site) };
-    recorder::enter(&OVER.config, |entry| {
-        entry.realloc((block as usize, size), (moved as usize, new_size), site, size);
-        let policy = tag::policy(site);
+    let recorded = recorder::enter(&OVER.config, |entry| {
+        let new_site = entry.new_site(tag, new_size);
+        let new = (moved as usize, new_size);
+        entry.realloc((block as usize, size), new, [site, new_site], size);
+        let policy = tag::policy(tag);
         // SAFETY: the program's bytes are in the new block.
-        let released = unsafe { wipe_whole(&OVER.inner, block, layout(size), site, policy) };
+        let released = unsafe { wipe_whole(&OVER.inner, block, layout(size), tag, policy) };
         entry.released(site, released);
+        new_site
     });
+    // SAFETY: its last bytes are the trailer's.
+    unsafe { trailer::write(moved, new_size, recorded.unwrap_or(tag)) };
     // SAFETY: the old block is ours until it is released here.
     unsafe { hand_back(&OVER.inner, block, layout(size), valid) };
     moved

@@ -10,6 +10,7 @@ use super::look::{self, Found};
 use super::{OVER, TAG, count_stray};
 use crate::heap::{self, Ruler};
 use crate::limits::TRAILER_SIZE;
+use crate::site::counters::Change;
 use crate::{damage, recorder, release, trailer};
 
 /// The layout with which a block is released.
@@ -34,32 +35,41 @@ pub(super) fn alloc(
     // SAFETY: the block is fresh.
     let usable = unsafe { ruler.usable_size(block) };
     let counted = usable.wrapping_sub(TRAILER_SIZE);
-    let site = TAG.index();
+    let tag = TAG.index();
+    let site = if let Some(hot) = recorder::hot()
+        && let Some(cell) = hot.cell(tag)
+        && !hot.is_sampled(counted)
+    {
+        hot.alloc(cell, tag, counted);
+        tag
+    } else {
+        record_slowly(kind, block as usize, counted, tag)
+    };
     // SAFETY: the block is fresh, and `alloc` made room.
     unsafe { trailer::write(block, counted, site) };
-    if let Some(hot) = recorder::hot()
-        && let Some(cell) = hot.cell(site)
-    {
-        hot.alloc(cell, site, counted);
-    } else {
-        record_slowly(kind, block as usize, counted, site);
-    }
     block
 }
 
-/// As the last step of [`alloc`], for a journal, and for what is rare.
+/// Records a new block for a journal, and what is rare. Answers its site.
 #[inline(never)]
-fn record_slowly(kind: EventKind, address: usize, size: usize, site: u32) {
+fn record_slowly(kind: EventKind, address: usize, size: usize, tag: u32) -> u32 {
     let _errno = Errno::keep();
-    if let Some(hot) = recorder::hot_with_journal()
-        && let Some(cell) = hot.cell(site)
+    if let Some(hot) = recorder::hot_beyond()
+        && let Some(cell) = hot.cell(tag)
     {
+        let site = hot.new_site(tag);
         hot.note(cell, kind, (address, size), site);
-        hot.alloc(cell, site, size);
+        hot.alloc(cell, tag, size);
+        hot.count_site(site, Change::Allocated, size);
         hot.done();
-    } else {
-        recorder::enter(&OVER.config, |entry| entry.alloc(kind, address, size, site));
+        return site;
     }
+    let recorded = recorder::enter(&OVER.config, |entry| {
+        let site = entry.new_site(tag, size);
+        entry.alloc(kind, address, size, site);
+        site
+    });
+    recorded.unwrap_or(tag)
 }
 
 /// A refusal, or a block for a wrapped allocator.

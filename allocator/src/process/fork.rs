@@ -5,8 +5,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use scrubjay_log_format::{cell, header, process, tag as tag_format};
 
 use crate::limits::TAGS_MAX;
+use crate::site::inherited;
 use crate::store::{self, Store};
-use crate::{control, frames, journal, os, tag, thread, vault};
+use crate::{control, frames, journal, modules, os, site, tag, thread, vault};
 
 use super::{BEGINNING, BEGUN, BLIND, STAGE, anonymous, open_log, put_in_force};
 
@@ -40,6 +41,7 @@ fn note_live() {
         place[0].store(bytes, Ordering::Relaxed);
         place[1].store(blocks, Ordering::Relaxed);
     }
+    inherited::note();
 }
 
 /// What is live of a tag: bytes and blocks, over all slots and what was
@@ -92,7 +94,14 @@ pub(super) fn begin_as_child() {
     };
     tag::declare_all(store);
     journal::forget_orphans();
+    site::copy_all(parents, store);
+    modules::copy(parents, store);
+    for word in [process::ENGINE, process::STACK_BUSY_COUNT] {
+        let value = parents.process()[word].load(Ordering::Relaxed);
+        store.process()[word].store(value, Ordering::Relaxed);
+    }
     inherit(store);
+    inherited::hand_on(store);
     thread::here(|here| {
         here.slot.set(None);
         here.set_mode(0);

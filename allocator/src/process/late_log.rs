@@ -8,9 +8,10 @@ use scrubjay_log_format::{header, process, tag as tag_format};
 use crate::config::Config;
 use crate::control::control;
 use crate::line::Line;
-use crate::{frames, helper, journal, late, registry, store, tag, thread};
+use crate::site::counters;
+use crate::{frames, helper, journal, late, registry, site, store, tag, thread};
 
-use super::{begin_now, put_in_force};
+use super::{begin_now, prepare_stacks, put_in_force};
 
 /// Starts a log now; `then` gets its name.
 ///
@@ -21,7 +22,9 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     let Some(before) = begin_now(&Config::new()) else {
         return Err(Line::new().text("nothing is counted, so there is no log"));
     };
-    let Some(_guard) = control().tags.try_for_a_while() else {
+    // Before the lock: the loader's lock is taken for it.
+    prepare_stacks(before, before.config().log_mode());
+    let Some(guard) = control().tags.try_for_a_while() else {
         return Err(Line::new().text("another thread is starting a log"));
     };
     if before.descriptor().is_some() {
@@ -39,6 +42,9 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
         process::THREAD_LIVE_MAX,
         process::TAG_OVERFLOW_COUNT,
         process::CORRUPTION_COUNT,
+        process::SITE_OVERFLOW_COUNT,
+        process::SITE_INHERITED_END,
+        process::STACK_BUSY_COUNT,
     ];
     for word in kept {
         new[word].store(old[word].load(Ordering::Relaxed), Ordering::Relaxed);
@@ -60,7 +66,8 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     late::copy_laggards(store);
     journal::forget_orphans();
     registry::begin_move(before);
-    put_in_force(store);
+    site::move_all(before, store, || put_in_force(store));
+    counters::move_shared(before, store);
     registry::move_all(before, store);
     if let Some(orphans) = thread::orphans() {
         late::move_slot(orphans, store);
@@ -68,6 +75,8 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     // Once more: a thread may have been within an event when it was copied.
     late::copy_laggards(store);
     frames::write_now(store);
+    drop(guard);
+    prepare_stacks(store, store.mode());
     helper::start();
     Ok(())
 }

@@ -9,12 +9,17 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use scrubjay_log_format::{Mode, process};
 
+use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
-use crate::control::{self, EPOCH_SHIFT, JOURNAL, READY, VERIFY, control};
+use crate::control::{self, EPOCH_SHIFT, JOURNAL, PAUSED, READY, SAMPLE, STACKS, VERIFY, control};
 use crate::line::Line;
+use crate::site::counters;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
-use crate::{frames, heap, helper, journal, late, ledger, mapped, os, registers, tag, trailer};
+use crate::{
+    frames, heap, helper, journal, late, ledger, mapped, modules, os, registers, sampling, tag,
+    trailer,
+};
 
 pub(crate) use late_log::start_log;
 
@@ -112,17 +117,73 @@ fn begin(config: &Config) {
     frames::write_now(store);
 }
 
+/// Gets the unwinder ready where a mode has stacks, and notes the modules that
+/// a reader needs for their symbols. Not within an allocation.
+fn prepare_stacks(store: &Store, mode: Mode) {
+    if store.config().has_stacks(mode) {
+        let engine = match capture::prepare() {
+            Engine::None => process::ENGINE_NONE,
+            Engine::FramePointers => process::ENGINE_FRAME_POINTERS,
+            Engine::Tables => process::ENGINE_UNWIND_TABLES,
+        };
+        store.process()[process::ENGINE].store(engine, Ordering::Relaxed);
+        modules::note(store);
+    }
+}
+
 fn put_in_force(store: &'static Store) {
     store::set_current(store);
-    let journal = if store.has_journal() { JOURNAL } else { 0 };
-    let verify = if store.config().verify { VERIFY } else { 0 };
-    let mode = READY | journal | verify | store.epoch() << EPOCH_SHIFT;
-    control().mode.store(mode, Ordering::Release);
+    put_mode_in_force(store, store.mode());
+}
+
+/// Has all threads record in a mode, from each one's next event on.
+fn put_mode_in_force(store: &Store, mode: Mode) {
+    let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
+    let has_stacks = store.config().has_stacks(mode);
+    let word = READY
+        | flag(store.has_journal(), JOURNAL)
+        | flag(store.has_journal() && mode != Mode::Journal, PAUSED)
+        | flag(mode == Mode::Sample, SAMPLE)
+        | flag(mode != Mode::Sample && has_stacks, STACKS)
+        | flag(store.config().verify, VERIFY)
+        | store.epoch() << EPOCH_SHIFT;
+    let told = mode as u64 | if has_stacks { process::MODE_STACKS } else { 0 };
+    store.process()[process::MODE].store(told, Ordering::Relaxed);
+    control().mode.store(word, Ordering::Release);
+}
+
+/// Changes the mode; answers the one before. `None` where the store in force
+/// has no journal and one is asked for.
+pub(crate) fn set_mode(store: &'static Store, mode: Mode) -> Option<Mode> {
+    // Before the lock: the loader's lock is taken for it.
+    prepare_stacks(store, mode);
+    let _guard = control().tags.wait();
+    let store = store::current().unwrap_or(store);
+    if mode == Mode::Journal && !store.has_journal() {
+        return None;
+    }
+    let before = mode_in_force();
+    if before != mode {
+        store.process()[process::MODE_CHANGE_COUNT].fetch_add(1, Ordering::Relaxed);
+        put_mode_in_force(store, mode);
+        helper::start();
+    }
+    Some(before)
+}
+
+fn mode_in_force() -> Mode {
+    let word = control::mode();
+    if word & SAMPLE != 0 {
+        Mode::Sample
+    } else if word & JOURNAL != 0 && word & PAUSED == 0 {
+        Mode::Journal
+    } else {
+        Mode::Count
+    }
 }
 
 fn anonymous(config: Config, flags: u32, epoch: u32) -> Option<&'static Store> {
-    // A journal without a file would be memory that nobody reads.
-    let plan = Plan { config, mode: Mode::Count, flags, epoch, descriptor: None };
+    let plan = Plan { config, mode: config.mode_in_memory(), flags, epoch, descriptor: None };
     Store::create(plan).ok()
 }
 
@@ -150,6 +211,9 @@ extern "C" fn constructor() {
         unsafe { std::alloc::dealloc(block, layout) };
     }
     heap::knock();
+    if let Some(store) = store::current() {
+        prepare_stacks(store, store.mode());
+    }
     helper::start();
 }
 
@@ -198,11 +262,6 @@ fn settle(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
     if !moved && !late::move_slot(slot, store) {
         return look_up_in_old(here, slot);
     }
-    if store.has_journal()
-        && let Some(words) = slot.words()
-    {
-        journal::take_over(here, slot, store, words);
-    }
     look_up(here, slot, store)
 }
 
@@ -211,17 +270,41 @@ fn look_up(here: &Here, slot: &'static Slot, store: &'static Store) -> Place {
     let mode = control::mode();
     let place = look_up_in_old(here, slot);
     if mode >> EPOCH_SHIFT == store.epoch() {
+        look_up_stack(here, store, mode);
+        if mode & PAUSED != 0 {
+            journal::leave(here, slot);
+        } else if store.has_journal()
+            && here.next.get() == 0
+            && let Some(words) = slot.words()
+        {
+            journal::take_over(here, slot, store, words);
+        }
         here.set_mode(mode);
     }
     place
 }
 
+/// What a thread needs to know for its blocks' stacks, and for its sample.
+fn look_up_stack(here: &Here, store: &Store, mode: u32) {
+    let config = store.config();
+    if mode & SAMPLE == 0 {
+        here.until_sample.set(i64::MAX);
+    } else if here.until_sample.get() > i64::MAX / 2 {
+        sampling::draw(here, config.sample_interval);
+    }
+    let has_stacks = mode & STACKS != 0 || mode & SAMPLE != 0 && config.has_stacks(Mode::Sample);
+    if has_stacks && here.stack_depth.get() == 0 {
+        here.bounds.set(Bounds::of_thread());
+    }
+    here.stack_depth.set(if has_stacks { config.stack_depth } else { 0 });
+}
+
 fn look_up_in_old(here: &Here, slot: &'static Slot) -> Place {
     here.words.set(slot.words());
-    let site = here.site.get();
+    let tag = here.tag.get();
     // Without a cell of its own the thread counts in the shared ones.
-    let cell = slot.cell(site).or_else(|| cell_or_take(slot, site));
-    here.cell.set(cell.filter(|_| tag::policy(site).is_plain()));
+    let cell = slot.cell(tag).or_else(|| cell_or_take(slot, tag));
+    here.cell.set(cell.filter(|_| tag::policy(tag).is_plain()));
     Place::Own
 }
 
@@ -266,6 +349,8 @@ extern "C" fn process_exits() {
     }
     let Some(store) = store::current() else { return };
     late::copy_laggards(store);
+    counters::move_rest(store);
+    helper::look_at_modules(store);
     thread::here(|here| {
         if let Some(slot) = here.slot.get() {
             ledger::publish_all(slot);

@@ -5,7 +5,7 @@
 
 use crate::limits::TRAILER_SIZE;
 use crate::trailer::{self, Trailer};
-use crate::{os, tag};
+use crate::{os, site};
 
 /// How far around an address its block's start and end are looked for, in
 /// bytes.
@@ -35,8 +35,8 @@ pub(super) fn around(address: usize, around: &mut Around) -> Option<Block> {
     for (at, bytes) in behind.windows(TRAILER_SIZE).enumerate().skip(1) {
         let Some(&bytes) = bytes.first_chunk::<TRAILER_SIZE>() else { continue };
         let word = u64::from_le_bytes(bytes);
-        // No check word is even, and no site is beyond the tags.
-        if word & 1 == 0 || (word >> 32) as u32 >= tag::count() {
+        // No check word is even, and no block has a site that there is not.
+        if word & 1 == 0 || !site::exists((word >> 32) as u32) {
             continue;
         }
         let last = address & !(ALIGN - 1);

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::control::control;
 use crate::line::Line;
-use crate::tag;
+use crate::{site, tag};
 use search::{Kind, Piece, Pieces, Report};
 use windows::WINDOW_SIZE;
 
@@ -203,7 +203,7 @@ impl Residue {
         let block = piece.block.map(|block| ResidueBlock {
             address: block.address,
             size: block.size,
-            tag: tag::name(block.site).unwrap_or("unknown"),
+            tag: tag::name(site::tag_of(block.site)).unwrap_or("unknown"),
             is_live: block.is_live,
         });
         let Piece { address, size, offset, .. } = *piece;

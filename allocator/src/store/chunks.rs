@@ -22,6 +22,12 @@ pub(crate) enum Room {
     Ended,
 }
 
+/// Whether the calling thread is the helper, for which nobody makes room. Asks
+/// the system: for once a chunk.
+fn is_helper() -> bool {
+    control().helper_id.load(Ordering::Relaxed) == os::thread_id()
+}
+
 impl Store {
     /// A chunk's words; `None` where it is not mapped.
     #[inline]
@@ -106,7 +112,7 @@ impl Store {
     pub(crate) fn take_journal_chunk(&self) -> Room {
         let count = &self.process()[process::CHUNK_COUNT];
         let size = u64::from(self.chunk_size());
-        let helped = control().helper.load(Ordering::Relaxed) == 1;
+        let helped = control().helper.load(Ordering::Relaxed) == 1 && !is_helper();
         let mut index = count.load(Ordering::Relaxed);
         loop {
             let end = (index + 1) * size;

@@ -26,8 +26,8 @@ use tables::Tables;
 pub(crate) use chunks::Room;
 pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
-    Cell, DeclarationWords, MomentWords, Page, ProcessWords, RegistryWords, RowWords, ThreadWords,
-    TotalsWords, cell_of, store_bytes,
+    Cell, DeclarationWords, ModuleWords, MomentWords, NodeWords, Page, ProcessWords, RegistryWords,
+    RowWords, SiteCounters, SitePage, SiteWords, ThreadWords, TotalsWords, cell_of, store_bytes,
 };
 
 /// What never changes about a store.
@@ -127,6 +127,11 @@ impl Store {
 
     pub(crate) fn config(&self) -> &Config {
         &self.fixed.config
+    }
+
+    /// The mode that it began with.
+    pub(crate) fn mode(&self) -> Mode {
+        self.fixed.mode
     }
 
     pub(crate) fn has_journal(&self) -> bool {

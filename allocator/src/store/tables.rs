@@ -3,15 +3,17 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
-use scrubjay_log_format::{ChunkKind, cell, frame, registry, tag, thread};
+use scrubjay_log_format::{ChunkKind, cell, frame, module, registry, site, stack, tag, thread};
 
 use crate::limits::{
-    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
+    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, SITE_PAGES_MAX, SITES_MAX,
+    STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
 };
 use crate::os;
 
 use super::{
-    DeclarationWords, MomentWords, Page, RegistryWords, RowWords, Store, ThreadWords, TotalsWords,
+    DeclarationWords, ModuleWords, MomentWords, NodeWords, Page, RegistryWords, RowWords,
+    SiteCounters, SitePage, SiteWords, Store, ThreadWords, TotalsWords,
 };
 
 /// How many chunks a table needs in a log of the smallest chunks.
@@ -43,6 +45,13 @@ pub(super) struct Tables {
     registry: Table<{ directory_size(registry::RECORD_COUNT_MAX as usize, registry::SIZE) }>,
     /// Levels of the registry that were ever used.
     registry_levels: AtomicU32,
+    stacks: Table<{ directory_size(STACK_NODES_MAX, stack::SIZE) }>,
+    sites: Table<{ directory_size(SITES_MAX, site::DECLARATION_SIZE) }>,
+    site_counters: Table<{ directory_size(SITES_MAX, site::COUNTERS_SIZE) }>,
+    /// Pages of threads' caches of sites handed out.
+    site_page_count: AtomicU32,
+    site_pages: Table<{ directory_size(SITE_PAGES_MAX, site::CACHE_PAGE_SIZE) }>,
+    modules: Table<{ directory_size(MODULES_MAX, module::SIZE) }>,
 }
 
 impl Store {
@@ -137,6 +146,46 @@ impl Store {
     /// A record of the registry.
     pub(crate) fn registered_or_take(&self, index: u32) -> Option<&'static RegistryWords> {
         self.record_or_take(&self.tables.registry, ChunkKind::Registry, index)
+    }
+
+    /// A node of the tree of stacks, if its chunk is there.
+    pub(crate) fn node(&self, index: u32) -> Option<&'static NodeWords> {
+        self.record(&self.tables.stacks, index)
+    }
+
+    /// A node of the tree of stacks.
+    pub(crate) fn node_or_take(&self, index: u32) -> Option<&'static NodeWords> {
+        self.record_or_take(&self.tables.stacks, ChunkKind::Stacks, index)
+    }
+
+    /// The declaration of a site that has one.
+    pub(crate) fn site(&self, site: u32) -> Option<&'static SiteWords> {
+        let index = site.checked_sub(site::FIRST)?;
+        self.record_or_take(&self.tables.sites, ChunkKind::Sites, index)
+    }
+
+    /// A site's counters, if their chunk is there.
+    #[inline]
+    pub(crate) fn site_counters(&self, site: u32) -> Option<&'static SiteCounters> {
+        self.record(&self.tables.site_counters, site.checked_sub(site::FIRST)?)
+    }
+
+    /// A site's counters.
+    pub(crate) fn site_counters_or_take(&self, site: u32) -> Option<&'static SiteCounters> {
+        let index = site.checked_sub(site::FIRST)?;
+        self.record_or_take(&self.tables.site_counters, ChunkKind::SiteCounters, index)
+    }
+
+    /// A fresh page of a thread's cache of sites; nobody's until its first
+    /// word is stored.
+    pub(crate) fn take_site_page(&self) -> Option<&'static SitePage> {
+        let index = self.tables.site_page_count.fetch_add(1, Ordering::Relaxed);
+        self.record_or_take(&self.tables.site_pages, ChunkKind::SiteCaches, index)
+    }
+
+    /// A loaded module.
+    pub(crate) fn module(&self, index: u32) -> Option<&'static ModuleWords> {
+        self.record_or_take(&self.tables.modules, ChunkKind::Modules, index)
     }
 
     /// Levels of the registry that were ever used.

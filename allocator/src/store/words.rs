@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use scrubjay_log_format::{cell, frame, process, registry, tag, thread};
+use scrubjay_log_format::{cell, frame, module, process, registry, site, stack, tag, thread};
 
 use crate::limits::TAGS_PER_GROUP;
 
@@ -22,6 +22,16 @@ pub(crate) type MomentWords = [AtomicU64; frame::MOMENT_SIZE / 8];
 pub(crate) type RowWords = [AtomicU64; frame::ROW_SIZE / 8];
 /// A record of the registry.
 pub(crate) type RegistryWords = [AtomicU64; registry::WORD_COUNT];
+/// A node of the tree of stacks.
+pub(crate) type NodeWords = [AtomicU64; stack::SIZE / 8];
+/// A site's declaration.
+pub(crate) type SiteWords = [AtomicU64; site::DECLARATION_SIZE / 8];
+/// A site's counters.
+pub(crate) type SiteCounters = [AtomicU64; site::COUNTER_COUNT];
+/// A page of a thread's cache of sites, header first.
+pub(crate) type SitePage = [AtomicU64; site::CACHE_PAGE_SIZE / 8];
+/// A loaded module.
+pub(crate) type ModuleWords = [AtomicU64; module::SIZE / 8];
 /// The process's words.
 pub(crate) type ProcessWords = [AtomicU64; process::WORD_COUNT];
 

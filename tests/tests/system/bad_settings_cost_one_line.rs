@@ -7,7 +7,7 @@ use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 
 const BAD: [(&str, &str, &str); 9] = [
-    ("SCRUBJAY_MODE", "Journal", "count or journal"),
+    ("SCRUBJAY_MODE", "Journal", "count, sample or journal"),
     ("SCRUBJAY_WIPE", "none", "all, tagged or off"),
     ("SCRUBJAY_FULL", "1", "wait or drop"),
     ("SCRUBJAY_CORRUPTION", "ignore", "abort or count"),

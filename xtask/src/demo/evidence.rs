@@ -34,7 +34,7 @@ pub fn against_journal(answer: &Value, path: &Path) -> Result<usize> {
     let log = Log::read(path);
     let mut by_tag: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
     for record in &log.events {
-        let (allocated, freed) = by_tag.entry(record.event.site).or_default();
+        let (allocated, freed) = by_tag.entry(log.tag_of(record.event.site)).or_default();
         if record.event.kind.allocates() {
             *allocated += record.event.size as i64;
         } else if record.event.kind.frees() {
