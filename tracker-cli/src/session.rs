@@ -107,6 +107,11 @@ impl<'s> Session<'s> {
         self.shared.json
     }
 
+    /// Whether an output file that is there is overwritten.
+    pub fn is_forced(&self) -> bool {
+        self.shared.force
+    }
+
     /// Whether lines should fit a terminal.
     pub fn is_narrow(&self) -> bool {
         self.shared.output.is_none() && std::io::stdout().is_terminal()

@@ -63,11 +63,6 @@ impl Modules {
     pub fn is_ambiguous(&self, address: u64) -> bool {
         self.list.iter().filter(|module| module.contains(address)).count() > 1
     }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Module> {
-        self.list.iter()
-    }
 }
 
 #[cfg(test)]

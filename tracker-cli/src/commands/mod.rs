@@ -7,6 +7,7 @@ mod peak;
 mod question;
 mod rows;
 mod summary;
+mod symbols;
 mod tags;
 mod timeline;
 mod tree;

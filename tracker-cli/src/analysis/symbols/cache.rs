@@ -11,6 +11,7 @@ use scrubjay_log_format::{CHUNK_SIZE_DEFAULT, ChunkHeader, ChunkKind, chunk};
 
 use super::elf;
 use super::find::{Sources, hex};
+use super::frame::Code;
 use super::names::Names;
 use super::stored::{self, Known};
 use crate::whole_file;
@@ -87,8 +88,11 @@ impl Cache {
         let Some(stamp) = self.stamp else { return Ok(()) };
         let mut addresses: Vec<u64> = known.keys().copied().collect();
         addresses.sort_unstable();
+        // That there is nothing is worth knowing, too.
+        let nothing = [Code::default()];
         let frames = addresses.iter().flat_map(|address| {
-            stored::frames(*address, known.get(address).map_or(&[], Vec::as_slice))
+            let codes = known.get(address).filter(|codes| !codes.is_empty());
+            stored::frames(*address, codes.map_or(&nothing[..], Vec::as_slice))
         });
         let chunks = stored::chunks(frames, CHUNK_SIZE_DEFAULT, 0).concat();
         if chunks.len() > FILE_SIZE_MAX - HEADER_SIZE {

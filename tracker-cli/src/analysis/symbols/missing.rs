@@ -29,12 +29,17 @@ pub struct Missing {
 }
 
 impl Missing {
+    /// The last part of the module's path.
+    pub fn name(&self) -> &str {
+        self.module.rsplit('/').next().unwrap_or(&self.module)
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         if self.module.is_empty() {
             return "nothing helps: the log does not say which file they come from".into();
         }
-        let name = self.module.rsplit('/').next().unwrap_or(&self.module);
+        let name = self.name();
         if self.build_id.is_empty() {
             return format!(
                 "give the folder of {name} or its debug file with --symbols DIR; \

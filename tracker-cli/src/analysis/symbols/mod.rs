@@ -19,7 +19,7 @@ pub mod stored;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use scrubjay_log_format::Module;
+use scrubjay_log_format::{Module, SymbolFrame};
 
 use self::cache::Cache;
 use self::dwarf::Resolved;
@@ -127,6 +127,12 @@ impl Symbols {
     /// symbol; none for an address that was not asked for.
     pub fn frames_of(&self, address: u64) -> &[Frame] {
         self.frames.get(&address).map_or(&[], |frames| frames)
+    }
+
+    /// What is known of an address, as a log carries it.
+    pub fn stored_frames_of(&self, address: u64) -> impl Iterator<Item = SymbolFrame<'_>> {
+        let codes = self.frames_of(address).iter().map(|frame| &frame.code);
+        stored::frames(address, codes.filter(|code| **code != Code::default()))
     }
 
     /// The modules that lack symbols, those with the most addresses first.

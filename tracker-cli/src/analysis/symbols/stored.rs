@@ -1,6 +1,6 @@
 //! Symbols that a log carries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use scrubjay_log_format::{
@@ -30,7 +30,18 @@ pub fn read(file: &LogFile, names: &mut Names, damages: &mut Damages) -> Result<
             damages.add(Damage { offset, chunk: header.index, what: format!("symbols: {error}") });
         }
     })?;
+    // The rest stood in a chunk that is lost.
+    known.retain(|_, codes| codes.last().is_none_or(|outermost| !outermost.is_inlined));
     Ok(known)
+}
+
+/// The addresses of which a log carries symbols.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn addresses(file: &LogFile, damages: &mut Damages) -> Result<HashSet<u64>, Error> {
+    let known = read(file, &mut Names::default(), damages)?;
+    Ok(known.into_iter().filter(|(_, codes)| !codes.is_empty()).map(|(at, _)| at).collect())
 }
 
 /// Reads one chunk; the place of what is wrong with it.
@@ -69,27 +80,23 @@ fn add(frame: SymbolFrame<'_>, names: &mut Names, known: &mut Known) {
     }
 }
 
-/// The frames of an address as they are written; one that says nothing where
-/// it was looked up in vain.
+/// The frames of an address as they are written.
 pub fn frames<'c>(
     address: u64,
-    codes: &'c [Code],
-) -> impl Iterator<Item = SymbolFrame<'c>> + use<'c> {
-    let text = |text: &'c Option<Arc<str>>| text.as_deref().unwrap_or("");
-    let nothing =
-        SymbolFrame { address, depth: 0, flags: 0, function: "", file: "", line: 0, column: 0 };
-    let none = codes.is_empty().then_some(nothing);
-    let frames =
-        codes.iter().zip(0..symbols::FRAME_COUNT_MAX).map(move |(code, depth)| SymbolFrame {
-            depth,
-            flags: u8::from(code.is_inlined) * symbols::FLAG_INLINED,
-            function: text(&code.function),
-            file: text(&code.file),
-            line: code.line.unwrap_or(0),
-            column: code.column.unwrap_or(0),
-            ..nothing
-        });
-    none.into_iter().chain(frames)
+    codes: impl IntoIterator<Item = &'c Code>,
+) -> impl Iterator<Item = SymbolFrame<'c>> {
+    fn text(text: &Option<Arc<str>>) -> &str {
+        text.as_deref().unwrap_or("")
+    }
+    codes.into_iter().zip(0..symbols::FRAME_COUNT_MAX).map(move |(code, depth)| SymbolFrame {
+        address,
+        depth,
+        flags: u8::from(code.is_inlined) * symbols::FLAG_INLINED,
+        function: text(&code.function),
+        file: text(&code.file),
+        line: code.line.unwrap_or(0),
+        column: code.column.unwrap_or(0),
+    })
 }
 
 /// Frames as sealed chunks, the first of them at this place.

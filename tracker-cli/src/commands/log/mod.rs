@@ -2,6 +2,7 @@
 
 mod dump;
 mod info;
+mod symbolize;
 mod verify;
 
 use clap::Subcommand;
@@ -19,6 +20,12 @@ pub enum Command {
     Verify(Log),
     /// Every record, one a line
     Dump(dump::Arguments),
+    /// A copy of the log that carries its symbols, to be read anywhere
+    ///
+    /// Looks up all frames of all stacks and writes the log to --output with
+    /// what it found at its end; all else stays as it is, byte for byte.
+    /// Commands take the log's own symbols first.
+    Symbolize(symbolize::Arguments),
 }
 
 impl Command {
@@ -28,6 +35,7 @@ impl Command {
             Self::Info(log) => info::run(log, session),
             Self::Verify(log) => verify::run(log, session),
             Self::Dump(arguments) => dump::run(arguments, session),
+            Self::Symbolize(arguments) => symbolize::run(arguments, session),
         }
     }
 }
