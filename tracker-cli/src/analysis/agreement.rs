@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::thread::ThreadRecord;
-use scrubjay_log_format::{ChunkKind, TAGS_PER_GROUP, thread};
+use scrubjay_log_format::{ChunkKind, Event, Mode, TAGS_PER_GROUP, process, thread};
 
 use super::file::{Chunks, LogFile, Place};
 use super::findings::{Check, Finding, Findings};
 use super::gap::Gap;
-use super::ledger::{
-    Counters, DROPPED_COUNTS, Ledger, finished_events, records, slot_in_flight, unaccounted,
-};
-use super::slot_journal::SlotJournal;
+use super::ledger::Ledger;
+use super::slot_journal::{SlotJournal, Sums};
+use super::slots::{finished_events, last_mode, slot_in_flight};
+use super::tables::records;
+use super::tag_sums::{Counters, DROPPED_COUNTS, unaccounted};
 use crate::error::Error;
 use crate::text;
 
@@ -24,6 +25,8 @@ pub struct Agreement<'a> {
     pub ledger: &'a Ledger,
     /// What its journal adds up to.
     pub slots: &'a BTreeMap<u32, SlotJournal>,
+    /// What a ring was overwriting.
+    pub going: &'a Going,
     /// Whether there is a journal to compare with.
     pub has_journal: bool,
     /// Where disagreements go.
@@ -40,12 +43,42 @@ impl Agreement<'_> {
         let cells = self.cells()?;
         if self.has_journal {
             self.lost_cells(&cells.groups);
+            self.overwritten();
             for (&slot, words) in &self.ledger.threads {
                 let dropped = cells.dropped.get(&slot).copied().unwrap_or(0);
                 self.continuity(slot, words, dropped);
             }
         }
         Ok(cells.mended)
+    }
+
+    /// The chunks that a ring overwrote: those taken are there, or counted.
+    fn overwritten(&mut self) {
+        let words = &self.file.process;
+        let (taken, in_flight) =
+            self.ledger.threads.iter().fold((0u64, 0u64), |sums, (&slot, words)| {
+                let taken = sums.0.wrapping_add(words.words[thread::CHUNK_COUNT]);
+                (taken, sums.1.saturating_add(slot_in_flight(slot, words)))
+            });
+        let found: u64 = self.slots.values().map(|journal| journal.chunk_count).sum();
+        let counted = words[process::OVERWRITTEN_CHUNK_COUNT];
+        let is_ring = is_ring(self.file);
+        // A chunk may have been taken and not yet begun, or be going and
+        // counted already or not.
+        let lacking = taken.wrapping_sub(found).wrapping_sub(counted) as i64;
+        let most = 0i64.saturating_add_unsigned(in_flight.saturating_add(self.going.chunks));
+        let least = 0i64.saturating_sub_unsigned(self.going.chunks);
+        if is_ring && !(least..=most).contains(&lacking) {
+            let message = format!(
+                "{} taken by all slots, but {} found and {} overwritten",
+                text::plural(taken, "journal chunk"),
+                text::count(found),
+                text::count(counted),
+            );
+            let (offset, tag, slot) = (None, None, None);
+            let check = Check::Continuity;
+            self.findings.add(Finding { check, offset, tag, slot, message });
+        }
     }
 
     /// The chunks and events of a slot, by its own count of them.
@@ -55,8 +88,10 @@ impl Agreement<'_> {
         let taken = words.words[thread::CHUNK_COUNT];
         let in_flight = slot_in_flight(slot, words);
         let missing = taken.wrapping_sub(journal.chunk_count) as i64;
-        // A chunk may have been counted and not yet begun.
-        if missing != 0 && !(missing == 1 && in_flight > 0) {
+        // A chunk may have been counted and not yet begun; those that a ring
+        // overwrote are counted for all slots together.
+        if missing != 0 && !(missing == 1 && in_flight > 0) && !(missing > 0 && is_ring(self.file))
+        {
             let found = text::plural(journal.chunk_count, "journal chunk");
             let message = format!("slot {slot}: {found} found, {} taken", text::count(taken));
             self.slot_finding(Check::Continuity, slot, message);
@@ -69,7 +104,8 @@ impl Agreement<'_> {
         let held = journal.event_count().wrapping_add(dropped);
         // A pair in flight is two events.
         let greatest = finished.saturating_add(in_flight.saturating_mul(2));
-        if !(finished..=greatest).contains(&held) {
+        let least = finished.saturating_sub(self.going.event_count(slot));
+        if !(least..=greatest).contains(&held) {
             let message = format!(
                 "slot {slot}: {} finished, but {} in the journal or dropped",
                 text::plural(finished, "event"),
@@ -146,7 +182,8 @@ impl Agreement<'_> {
     fn cell(&mut self, place: CellPlace, base: &Counters, cell: &Counters) -> bool {
         let none = SlotJournal::default();
         let journal = self.slots.get(&place.slot).unwrap_or(&none);
-        let gap = Gap::new(&journal.sums(place.tag), base, cell);
+        let going = self.going.sums.get(&(place.slot, place.tag)).copied().unwrap_or_default();
+        let gap = Gap::new(&journal.sums(place.tag), base, cell).without(&going);
         if gap == Gap::NONE || journal.is_broken {
             return false;
         }
@@ -172,15 +209,17 @@ impl Agreement<'_> {
         }
         let journal = self.slots.get(&place.slot);
         let in_flight = self.in_flight(place.slot);
-        let may_be_in_flight = if !self.has_journal {
+        let is_marked = last_mode(self.file) == Mode::Journal;
+        let may_be_in_flight = if !self.has_journal || !is_marked {
             // Without a journal nothing marks an event in flight.
             gap > 0
         } else if place.slot == 0 || cell[cell::DROPPED_FREED_BLOCKS] > 0 {
             gap > 0 && in_flight > 0
         } else {
             let last = journal.map_or(&[][..], |journal| &journal.last);
-            let freed = last.iter().filter(|event| event.kind.frees() && event.site == place.tag);
-            in_flight > 0 && gap > 0 && freed.map(|event| event.size as i64).any(|size| gap <= size)
+            let is_free = |(tag, event): &&(u32, Event)| event.kind.frees() && *tag == place.tag;
+            let mut sizes = last.iter().filter(is_free).map(|(_, event)| event.size as i64);
+            in_flight > 0 && gap > 0 && sizes.any(|size| gap <= size)
         };
         if !may_be_in_flight {
             let what = if gap > 0 {
@@ -213,6 +252,28 @@ impl Agreement<'_> {
             tag: Some(name),
         });
     }
+}
+
+/// Chunks that a ring was overwriting when the process died.
+#[derive(Debug, Default)]
+pub struct Going {
+    /// How many there are.
+    pub chunks: u64,
+    /// What their events add up to, by slot and tag.
+    pub sums: BTreeMap<(u32, u32), Sums>,
+}
+
+impl Going {
+    fn event_count(&self, slot: u32) -> u64 {
+        let sums = self.sums.range((slot, 0)..=(slot, u32::MAX));
+        sums.map(|(_, sums)| sums.event_count()).sum()
+    }
+}
+
+/// Whether a log overwrites its oldest chunks at its limit.
+pub fn is_ring(file: &LogFile) -> bool {
+    let words = &file.process;
+    words[process::AT_LIMIT] != 0 || words[process::OVERWRITTEN_CHUNK_COUNT] != 0
 }
 
 /// What the cells say besides.

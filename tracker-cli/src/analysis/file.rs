@@ -166,6 +166,17 @@ impl<'f> Chunks<'f> {
         Self { file, next: 1, buffer: vec![0; file.header.chunk_size as usize], found: 0 }
     }
 
+    /// Goes on at a place.
+    pub fn go_to(&mut self, index: u32) {
+        self.next = index;
+    }
+
+    /// Whether the chunk whose header was read last is one that a ring is
+    /// overwriting.
+    pub fn is_going(&self) -> bool {
+        chunk::is_going(&self.buffer)
+    }
+
     /// Goes to the next place and reads the header there; `None` at the end.
     ///
     /// # Errors

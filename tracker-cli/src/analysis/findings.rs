@@ -18,17 +18,20 @@ pub enum Check {
     Alternation,
     /// The registry has other blocks than ledger or journal.
     Registry,
+    /// The sites' counters tell other sums than cells or journal.
+    Sites,
 }
 
 impl Check {
     /// All of them, in the order in which they are made.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Structure,
         Self::Continuity,
         Self::Ledger,
         Self::Evidence,
         Self::Alternation,
         Self::Registry,
+        Self::Sites,
     ];
 
     /// The check's name.
@@ -40,6 +43,7 @@ impl Check {
             Self::Evidence => "wipe evidence",
             Self::Alternation => "alternation per address",
             Self::Registry => "registry of watched tags",
+            Self::Sites => "counters of sites",
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use scrubjay_log_format::{Event, cell};
 
-use super::ledger::Counters;
 use super::slot_journal::Sums;
+use super::tag_sums::Counters;
 use crate::text;
 
 /// What a cell lacks of what the journal has, or has more (below zero).
@@ -69,6 +69,22 @@ impl Gap {
         }
     }
 
+    /// What is left of the gap where events that a ring was overwriting may
+    /// not be counted as dropped yet, in each figure for itself.
+    pub fn without(&self, going: &Sums) -> Self {
+        let rest = |gap: i64, going: u64| {
+            if gap < 0 { gap.saturating_add_unsigned(going).min(0) } else { gap }
+        };
+        Self {
+            allocated_bytes: rest(self.allocated_bytes, going.allocated_bytes),
+            allocated_blocks: rest(self.allocated_blocks, going.allocated_blocks),
+            freed_bytes: rest(self.freed_bytes, going.freed_bytes),
+            freed_blocks: rest(self.freed_blocks, going.freed_blocks),
+            failed_bytes: rest(self.failed_bytes, going.failed_bytes),
+            failed_count: rest(self.failed_count, going.failed_count),
+        }
+    }
+
     fn bytes(&self) -> [i64; 3] {
         [self.allocated_bytes, self.freed_bytes, self.failed_bytes]
     }
@@ -79,9 +95,9 @@ impl Gap {
 
     /// Whether the slot's last event, in the journal and not yet or partly in
     /// the cell, explains the gap.
-    pub fn is_event(&self, events: &[Event], tag: u32) -> bool {
+    pub fn is_event(&self, events: &[(u32, Event)], tag: u32) -> bool {
         let mut whole = Sums::default();
-        for event in events.iter().filter(|event| event.site == tag) {
+        for (_, event) in events.iter().filter(|(of, _)| *of == tag) {
             whole.add(event);
         }
         let bytes = [whole.allocated_bytes, whole.freed_bytes, whole.failed_bytes];

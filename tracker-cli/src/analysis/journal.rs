@@ -5,14 +5,17 @@
 //! at this place or behind it is older than the base (but for what clocks
 //! disagree by). Hence everything older can be handed on before the chunk is
 //! opened, and a chunk a thread slot is held open at most, two for a moment.
+//! A ring writes over its oldest chunks, so that the file's order is none: its
+//! chunks are opened in the order of their bases.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use scrubjay_log_format::{ChunkHeader, ChunkKind, Event, EventKind, TAG_COUNT_MAX, chunk, event};
+use scrubjay_log_format::{ChunkHeader, ChunkKind, Event, EventKind, chunk, event, process};
 
 use super::damage::{Damage, Damages};
 use super::file::{Chunks, LogFile, Place};
+use super::sites::{Sites, UNKNOWN_TAG};
 use crate::error::Error;
 use crate::progress::Progress;
 
@@ -27,6 +30,8 @@ pub struct At {
     pub thread: u64,
     /// Where the event stands in the file.
     pub offset: u64,
+    /// The tag of the event's site.
+    pub tag: u32,
 }
 
 /// Whoever wants the journal.
@@ -34,6 +39,12 @@ pub trait Visitor {
     /// A chunk is about to be read: its header and all its bytes. Chunks of
     /// one slot come in the order of the file.
     fn chunk(&mut self, header: &ChunkHeader, bytes: &[u8]) {
+        let (_, _) = (header, bytes);
+    }
+
+    /// A chunk that a ring was overwriting: its events do not count, but may
+    /// not be counted as dropped yet.
+    fn going(&mut self, header: &ChunkHeader, bytes: &[u8]) {
         let (_, _) = (header, bytes);
     }
 
@@ -48,12 +59,14 @@ pub trait Visitor {
 /// Where the file cannot be read.
 pub fn replay(
     file: &LogFile,
+    sites: &Sites,
     progress: &Progress,
     visitor: &mut impl Visitor,
 ) -> Result<Damages, Error> {
-    let mut merge = Merge::default();
+    let mut merge = Merge::new(sites);
     let mut chunks = Chunks::new(file);
-    while let Some((index, place)) = chunks.next()? {
+    let mut order = ring_order(file)?.map(Vec::into_iter);
+    while let Some((index, place)) = next(&mut chunks, &mut order)? {
         progress.reached(file.offset(index));
         let header = match place {
             Place::Unused => continue,
@@ -64,7 +77,12 @@ pub fn replay(
             Place::Chunk(header) if header.kind == ChunkKind::Journal as u16 => header,
             Place::Chunk(_) => continue,
         };
+        let is_going = chunks.is_going();
         match chunks.load(&header)? {
+            Ok(bytes) if is_going => {
+                visitor.going(&header, bytes);
+                continue;
+            }
             Ok(bytes) => visitor.chunk(&header, bytes),
             Err(damage) => {
                 merge.rest.damages.add(damage);
@@ -91,6 +109,49 @@ pub fn replay(
     Ok(merge.rest.damages)
 }
 
+/// The next place: of the file, or of an order.
+fn next(
+    chunks: &mut Chunks<'_>,
+    order: &mut Option<std::vec::IntoIter<u32>>,
+) -> Result<Option<(u32, Place)>, Error> {
+    if let Some(order) = order {
+        let Some(index) = order.next() else { return Ok(None) };
+        chunks.go_to(index);
+    }
+    chunks.next()
+}
+
+/// The places of a ring by the bases of their chunks, those of a slot by their
+/// numbers; `None` for a log that is in the order of time as it stands.
+fn ring_order(file: &LogFile) -> Result<Option<Vec<u32>>, Error> {
+    if file.process[process::OVERWRITTEN_CHUNK_COUNT] == 0 && file.process[process::AT_LIMIT] == 0 {
+        return Ok(None);
+    }
+    let mut damaged = Vec::new();
+    let mut found: Vec<(u64, u32, u64, u32)> = Vec::new();
+    let mut chunks = Chunks::new(file);
+    while let Some((index, place)) = chunks.next()? {
+        match place {
+            Place::Chunk(header) if header.kind == ChunkKind::Journal as u16 => {
+                found.push((header.base_ticks, header.owner, header.sequence, index));
+            }
+            Place::Damaged(_) => damaged.push(index),
+            _ => {}
+        }
+    }
+    // Clocks that disagree may have changed two chunks of a slot.
+    let mut latest: HashMap<u32, u64> = HashMap::new();
+    found.sort_unstable_by_key(|&(_, slot, sequence, _)| (slot, sequence));
+    for (base, slot, ..) in &mut found {
+        let latest = latest.entry(*slot).or_default();
+        *latest = (*latest).max(*base);
+        *base = *latest;
+    }
+    found.sort_by_key(|&(base, ..)| base);
+    damaged.extend(found.into_iter().map(|(.., index)| index));
+    Ok(Some(damaged))
+}
+
 /// A chunk whose events are still to be handed on.
 #[derive(Debug)]
 struct OpenChunk {
@@ -114,8 +175,9 @@ struct Stream {
     next_ticks: Option<u64>,
 }
 
-#[derive(Debug, Default)]
-struct Merge {
+#[derive(Debug)]
+struct Merge<'s> {
+    sites: &'s Sites,
     streams: Vec<Stream>,
     stream_of_slot: HashMap<u32, usize>,
     /// Streams that have an event, by its moment, the earliest last.
@@ -131,7 +193,17 @@ struct Rest {
     damages: Damages,
 }
 
-impl Merge {
+impl<'s> Merge<'s> {
+    fn new(sites: &'s Sites) -> Self {
+        Self {
+            sites,
+            streams: Vec::new(),
+            stream_of_slot: HashMap::new(),
+            order: Vec::new(),
+            rest: Rest::default(),
+        }
+    }
+
     /// Hands on what is not later than `until`, in the order of time.
     fn emit(&mut self, until: u64, visitor: &mut impl Visitor) -> ControlFlow<()> {
         while let Some(&(ticks, id)) = self.order.last() {
@@ -140,7 +212,7 @@ impl Merge {
             }
             self.order.pop();
             let limit = self.order.last().map_or(until, |&(next, _)| next.min(until));
-            self.streams[id].run(limit, 0, &mut self.rest, visitor)?;
+            self.streams[id].run((limit, 0), self.sites, &mut self.rest, visitor)?;
             self.put_in_order(id);
         }
         ControlFlow::Continue(())
@@ -167,13 +239,13 @@ impl Merge {
         let stream = &mut self.streams[id];
         stream.chunks.push_back(chunk);
         match stream.chunks.len() {
-            1 => stream.run(0, 0, &mut self.rest, visitor)?,
+            1 => stream.run((0, 0), self.sites, &mut self.rest, visitor)?,
             2 => return ControlFlow::Continue(()),
             // The clocks of two chunks can disagree, but a third one means that
             // the first one's times are wrong: its order is kept all the same.
             count => {
                 self.order.retain(|&(_, other)| other != id);
-                stream.run(u64::MAX, count - 1, &mut self.rest, visitor)?;
+                stream.run((u64::MAX, count - 1), self.sites, &mut self.rest, visitor)?;
             }
         }
         self.put_in_order(id);
@@ -186,12 +258,11 @@ impl Stream {
     /// to the last `kept` chunks.
     fn run(
         &mut self,
-        limit: u64,
-        kept: usize,
+        (mut limit, kept): (u64, usize),
+        sites: &Sites,
         rest: &mut Rest,
         visitor: &mut impl Visitor,
     ) -> ControlFlow<()> {
-        let mut limit = limit;
         loop {
             if kept > 0 && self.chunks.len() == kept {
                 limit = 0;
@@ -204,7 +275,7 @@ impl Stream {
             let mut at = self.at;
             while let Some(record) = chunk.bytes.get(at..at + event::SIZE) {
                 let what = match Event::decode(record) {
-                    Ok(Some(event)) if event.site < TAG_COUNT_MAX => {
+                    Ok(Some(event)) if Sites::is_possible(event.site) => {
                         let ticks = base_ticks.saturating_add(event.ticks);
                         if ticks > limit {
                             self.at = at;
@@ -216,7 +287,14 @@ impl Stream {
                             thread = event.address;
                         }
                         let offset = chunk.offset + at as u64;
-                        visitor.event(&event, &At { ticks, slot: self.slot, thread, offset })?;
+                        let tag = sites.tag(event.site);
+                        if tag == UNKNOWN_TAG && !self.is_damaged && !sites.may_grow {
+                            self.is_damaged = true;
+                            let what = format!("site {} is not declared", event.site);
+                            rest.damages.add(Damage { offset, chunk: chunk.index, what });
+                        }
+                        let slot = self.slot;
+                        visitor.event(&event, &At { ticks, slot, thread, offset, tag })?;
                         at += event::SIZE;
                         continue;
                     }

@@ -3,115 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 
 use scrubjay_log_format::cell::{self, PageOwner};
-use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::thread::{self, ThreadRecord};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Mode, Registered, TAG_COUNT_MAX, TAGS_PER_GROUP, TagDeclaration,
-    header, process, registry, tag,
+    ChunkHeader, ChunkKind, Mode, Module, Registered, TAG_COUNT_MAX, TAGS_PER_GROUP,
+    TagDeclaration, header, process, tag,
 };
 
 use super::damage::{Damage, Damages};
 use super::file::{Chunks, LogFile, Place};
 use super::frames::Frames;
+use super::notes::Notes;
+use super::site_store::SiteStore;
+use super::sites::{Sites, UNKNOWN_TAG};
+use super::tables::{ledger_kind, records};
+use super::tag_sums::{Counters, Tag, add, difference, unaccounted};
 use crate::error::Error;
 use crate::progress::Progress;
-
-/// The words of one cell, or a sum of them.
-pub type Counters = [u64; cell::WORD_COUNT];
-
-/// What the ledger says about one tag.
-#[derive(Clone, Debug, Default)]
-pub struct Tag {
-    /// As the program declared it; `None` where the record is lost.
-    pub declaration: Option<TagDeclaration>,
-    /// The published totals.
-    pub totals: [u64; tag::TOTALS_WORD_COUNT],
-    /// The cells, summed over all thread slots.
-    pub sums: Counters,
-    /// What a late log's cells began with, summed likewise.
-    pub base: Counters,
-    /// Freed bytes that a slot has not yet counted as wiped, returned, carried
-    /// or unwiped, by slot; none where that adds up.
-    pub gaps: Vec<(u32, i64)>,
-    /// Its blocks in the registry, and their bytes.
-    pub registered_blocks: u64,
-    pub registered_bytes: u64,
-    /// The greatest `HIGH - PUBLISHED` of a slot: what no peak holds yet.
-    unpublished_high: i64,
-}
-
-impl Tag {
-    /// Whether anything is known about a tag at this index. Marks and the
-    /// quantum are kept also where nothing happens.
-    pub fn is_known(&self) -> bool {
-        let counted = [cell::ALLOCATED_BLOCKS, cell::FREED_BLOCKS, cell::FAILED_COUNT];
-        let totals = [tag::LIVE, tag::PEAK, tag::INHERITED_BYTES, tag::INHERITED_BLOCKS];
-        self.declaration.is_some()
-            || counted.iter().any(|&word| self.sums[word] != 0)
-            || totals.iter().any(|&word| self.totals[word] != 0)
-    }
-
-    /// Bytes live: allocated less freed, and what a fork inherited.
-    pub fn live_bytes(&self) -> i64 {
-        difference(&self.sums, cell::ALLOCATED_BYTES, cell::FREED_BYTES)
-            .wrapping_add(self.totals[tag::INHERITED_BYTES] as i64)
-    }
-
-    /// Blocks live, likewise.
-    pub fn live_blocks(&self) -> i64 {
-        difference(&self.sums, cell::ALLOCATED_BLOCKS, cell::FREED_BLOCKS)
-            .wrapping_add(self.totals[tag::INHERITED_BLOCKS] as i64)
-    }
-
-    /// Bytes that were live when the journal began.
-    pub fn live_bytes_before(&self) -> i64 {
-        difference(&self.base, cell::ALLOCATED_BYTES, cell::FREED_BYTES)
-            .wrapping_add(self.totals[tag::INHERITED_BYTES] as i64)
-    }
-
-    /// Blocks that were live when the journal began.
-    pub fn live_blocks_before(&self) -> i64 {
-        difference(&self.base, cell::ALLOCATED_BLOCKS, cell::FREED_BLOCKS)
-            .wrapping_add(self.totals[tag::INHERITED_BLOCKS] as i64)
-    }
-
-    /// The peak: the published one, or what a thread had reached and not yet
-    /// published.
-    pub fn peak_bytes(&self) -> u64 {
-        let candidate = (self.totals[tag::LIVE] as i64).saturating_add(self.unpublished_high);
-        self.totals[tag::PEAK].max(candidate.max(0) as u64)
-    }
-
-    /// Events that the journal had no room for.
-    pub fn dropped_events(&self) -> u64 {
-        DROPPED_COUNTS.iter().map(|&word| self.sums[word]).fold(0, u64::wrapping_add)
-    }
-}
-
-/// The counters of events that the journal had no room for.
-pub const DROPPED_COUNTS: [usize; 3] =
-    [cell::DROPPED_ALLOCATED_BLOCKS, cell::DROPPED_FREED_BLOCKS, cell::DROPPED_FAILED_COUNT];
-
-/// Freed bytes that are not counted as wiped, returned, carried or unwiped.
-pub fn unaccounted(counters: &Counters) -> i64 {
-    let accounted =
-        [cell::WIPED_BYTES, cell::RETURNED_BYTES, cell::CARRIED_BYTES, cell::UNWIPED_BYTES];
-    let accounted = accounted.iter().fold(0u64, |sum, &word| sum.wrapping_add(counters[word]));
-    counters[cell::FREED_BYTES].wrapping_sub(accounted) as i64
-}
-
-/// `counters[plus] - counters[minus]`, signed: a thread frees what others
-/// allocated.
-pub fn difference(counters: &Counters, plus: usize, minus: usize) -> i64 {
-    counters[plus].wrapping_sub(counters[minus]) as i64
-}
-
-/// Adds counters word by word, wrapping as the signed ones among them need.
-pub fn add(sums: &mut Counters, counters: &Counters) {
-    for (sum, counter) in sums.iter_mut().zip(counters) {
-        *sum = sum.wrapping_add(*counter);
-    }
-}
 
 /// How many chunks of a kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +41,14 @@ pub struct Ledger {
     /// The registry: live blocks of watched tags, each with its record's place
     /// in the file.
     pub registry: Vec<(u64, Registered)>,
+    /// The sites, and their stacks as far as they are counted.
+    pub sites: Sites,
+    /// The sites' counters, as they stand.
+    pub site_store: SiteStore,
+    /// How many modules there are.
+    pub module_count: u64,
+    /// What the program says about itself.
+    pub notes: Notes,
     /// What the file is made of, by the kinds' numbers.
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
@@ -153,6 +68,7 @@ impl Ledger {
     /// Where the file cannot be read.
     pub fn read(file: &LogFile, progress: &Progress) -> Result<Self, Error> {
         let mut ledger = Self::default();
+        ledger.sites.may_grow = file.is_being_written();
         if let Some(damage) = file.cut_short() {
             ledger.damages.add(damage.clone());
         }
@@ -184,6 +100,7 @@ impl Ledger {
             }
         }
         ledger.settle_bases(&page_owners);
+        ledger.settle_registry();
         tracing::debug!(tags = ledger.tags.len(), slots = ledger.threads.len(), "ledger read");
         Ok(ledger)
     }
@@ -234,11 +151,34 @@ impl Ledger {
                 ChunkKind::FrameRows => self.frames.row(index, record, &file.header),
                 ChunkKind::Registry => {
                     if let Some(block) = Registered::decode(record) {
-                        self.registered(offset, block);
+                        self.registry.push((offset, block));
                     }
                 }
-                _ => {}
+                _ => self.site_record(kind, index, (header.index, offset), record),
             }
+        }
+    }
+
+    /// A record of what names who allocated.
+    fn site_record(&mut self, kind: ChunkKind, index: u32, place: (u32, u64), record: &[u8]) {
+        let (what, read) = match kind {
+            ChunkKind::Stacks => ("frame", self.sites.frame(index, record)),
+            ChunkKind::Sites => ("site", self.sites.declaration(index, record)),
+            ChunkKind::Notes => ("note", self.notes.record(index, record)),
+            ChunkKind::Modules => {
+                let read = Module::decode(record).map(|module| {
+                    self.module_count += u64::from(module.is_some());
+                });
+                ("module", read)
+            }
+            ChunkKind::SiteCounters => return self.site_store.counters(index, record),
+            ChunkKind::SiteCaches => return self.site_store.cache_page(record),
+            _ => return,
+        };
+        if let Err(error) = read {
+            let (chunk, offset) = place;
+            let what = format!("{what} {index}: {error}");
+            self.damages.add(Damage { offset, chunk, what });
         }
     }
 
@@ -276,12 +216,17 @@ impl Ledger {
         }
     }
 
-    fn registered(&mut self, offset: u64, block: Registered) {
-        if let Some(tag) = self.tag_mut(block.site) {
-            tag.registered_blocks += 1;
-            tag.registered_bytes = tag.registered_bytes.wrapping_add(block.size);
+    /// Gives the registry's blocks to their tags, once all sites are known.
+    fn settle_registry(&mut self) {
+        let registry = std::mem::take(&mut self.registry);
+        for (_, block) in &registry {
+            let tag = self.sites.tag(block.site);
+            if let Some(tag) = self.tag_mut(tag) {
+                tag.registered_blocks += 1;
+                tag.registered_bytes = tag.registered_bytes.wrapping_add(block.size);
+            }
         }
-        self.registry.push((offset, block));
+        self.registry = registry;
     }
 
     /// The base of a late log, where both its cells and their owner are known.
@@ -318,6 +263,7 @@ impl Ledger {
         match declared {
             Some(declaration) => declaration.name.clone(),
             None if index == 0 => "untagged".into(),
+            None if index == UNKNOWN_TAG => "(unknown)".into(),
             None => format!("(tag {index})"),
         }
     }
@@ -370,98 +316,14 @@ impl Ledger {
         file.process[process::PEAK].max(candidate.max(0) as u64)
     }
 
-    /// How many slots were within an event when the process died.
-    pub fn in_flight(&self) -> u64 {
-        let in_flight = |(&slot, thread)| slot_in_flight(slot, thread);
-        self.threads.iter().map(in_flight).fold(0, u64::saturating_add)
-    }
-
-    /// How many events the slots have finished.
-    pub fn event_count(&self) -> u64 {
-        let finished = |(&slot, thread): (&u32, &ThreadRecord)| finished_events(slot, thread);
-        self.threads.iter().map(finished).fold(0, u64::wrapping_add)
-    }
-
-    /// How many slots never moved to a log that began late.
-    pub fn laggards(&self) -> u64 {
-        let slots = self.threads.values();
-        slots.filter(|slot| slot.words[thread::LAGGARD] != 0).count() as u64
-    }
-
-    /// How many threads may have been within an event when the process died:
-    /// in a journal those that say so; without one, all that had not ended.
-    pub fn in_flight_max(&self, file: &LogFile) -> u64 {
-        self.threads.keys().map(|&slot| self.slot_in_flight_max(file, slot)).sum()
-    }
-
-    /// The same of one slot.
-    pub fn slot_in_flight_max(&self, file: &LogFile, slot: u32) -> u64 {
-        let Some(thread) = self.threads.get(&slot) else { return 0 };
-        match (file.header.mode, slot) {
-            (Mode::Journal, _) => slot_in_flight(slot, thread),
-            // Whoever has no slot of their own counts there.
-            (Mode::Count | Mode::Sample, 0) => file.process[process::THREAD_LIVE_MAX].max(1),
-            (Mode::Count | Mode::Sample, _) => {
-                (thread.words[thread::STATE] != thread::STATE_ENDED).into()
-            }
-        }
-    }
-
     /// Whether blocks may be freed that the journal never saw allocated.
     pub fn has_older_blocks(&self, file: &LogFile) -> bool {
         file.header.has(header::FLAG_LATE) || file.header.has(header::FLAG_FORKED)
     }
-}
 
-/// How many events a slot has finished.
-pub fn finished_events(slot: u32, thread: &ThreadRecord) -> u64 {
-    if slot == 0 { thread.words[thread::FINISHED] } else { thread.event_count() }
-}
-
-/// How many events of a slot were begun and not finished: at most one, but
-/// for the orphan slot, which threads share.
-pub fn slot_in_flight(slot: u32, thread: &ThreadRecord) -> u64 {
-    if slot == 0 {
-        thread.words[thread::SEQUENCE].saturating_sub(thread.words[thread::FINISHED])
-    } else {
-        thread.in_flight().into()
+    /// Whether there is a journal.
+    pub fn has_journal(&self, file: &LogFile) -> bool {
+        let is_there = self.kinds.contains_key(&(ChunkKind::Journal as u16));
+        !file.header.has(header::FLAG_DUMP) && (file.header.mode == Mode::Journal || is_there)
     }
-}
-
-/// The kind of a chunk of the ledger; `None` for any other.
-pub fn ledger_kind(header: &ChunkHeader) -> Option<ChunkKind> {
-    ChunkKind::from_number(header.kind).filter(|&kind| record_size(kind).is_some())
-}
-
-/// The size of a record of a kind that belongs to the ledger.
-fn record_size(kind: ChunkKind) -> Option<usize> {
-    Some(match kind {
-        ChunkKind::Tags => tag::DECLARATION_SIZE,
-        ChunkKind::TagTotals => tag::TOTALS_SIZE,
-        ChunkKind::Threads => thread::SIZE,
-        ChunkKind::Cells | ChunkKind::BaseCells => cell::PAGE_SIZE,
-        ChunkKind::Frames => scrubjay_log_format::frame::MOMENT_SIZE,
-        ChunkKind::FrameRows => scrubjay_log_format::frame::ROW_SIZE,
-        ChunkKind::Registry => registry::SIZE,
-        _ => return None,
-    })
-}
-
-/// A ledger chunk's records: index in the table, offset in the file, bytes.
-pub fn records<'b>(
-    file: &LogFile,
-    header: &ChunkHeader,
-    kind: ChunkKind,
-    bytes: &'b [u8],
-) -> impl Iterator<Item = (u32, u64, &'b [u8])> + use<'b> {
-    let size = record_size(kind).unwrap_or(usize::MAX);
-    let count =
-        if size == usize::MAX { 0 } else { records_per_chunk(file.header.chunk_size, size) };
-    let start = file.offset(header.index) + chunk::HEADER_SIZE as u64;
-    let first = header.owner;
-    (0..count).filter_map(move |at| {
-        let from = chunk::HEADER_SIZE + at * size;
-        let index = first.checked_add(at as u32)?;
-        Some((index, start + (at * size) as u64, bytes.get(from..from + size)?))
-    })
 }

@@ -8,40 +8,51 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use scrubjay_log_format::Event;
+use scrubjay_log_format::{Event, site};
 
 use super::journal::At;
 
 /// A block that lives: 16 bytes beside its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The tag in the high 16 bits, the size below.
-    tag_and_size: u64,
-    /// When it was allocated, in ticks.
-    pub birth_ticks: u64,
+    /// The site's low 16 bits, then the size.
+    site_and_size: u64,
+    /// The site's high bits, then when it was allocated, in ticks.
+    site_and_birth: u64,
 }
 
 const SIZE_BITS: u32 = 48;
+/// Enough for seven years at 5 GHz.
+const BIRTH_BITS: u32 = 60;
+const SITE_LOW_BITS: u32 = 64 - SIZE_BITS;
 
 impl Block {
     fn new(event: &Event, at: &At) -> Self {
-        let tag_and_size = u64::from(event.site) << SIZE_BITS | event.size;
-        Self { tag_and_size, birth_ticks: at.ticks }
+        let site_and_size = u64::from(event.site) << SIZE_BITS | event.size;
+        let birth = at.ticks.min((1 << BIRTH_BITS) - 1);
+        let site_and_birth = u64::from(event.site >> SITE_LOW_BITS) << BIRTH_BITS | birth;
+        Self { site_and_size, site_and_birth }
     }
 
     /// The block's size in bytes.
     pub fn size(&self) -> u64 {
-        self.tag_and_size & ((1 << SIZE_BITS) - 1)
+        self.site_and_size & ((1 << SIZE_BITS) - 1)
     }
 
-    /// The block's tag.
-    pub fn tag(&self) -> u32 {
-        (self.tag_and_size >> SIZE_BITS) as u32
+    /// When it was allocated, in ticks.
+    pub fn birth_ticks(&self) -> u64 {
+        self.site_and_birth & ((1 << BIRTH_BITS) - 1)
+    }
+
+    /// The block's site.
+    pub fn site(&self) -> u32 {
+        let high = (self.site_and_birth >> BIRTH_BITS) as u32;
+        high << SITE_LOW_BITS | (self.site_and_size >> SIZE_BITS) as u32
     }
 
     /// Whether a free can be this block's.
     fn is_alike(&self, other: &Self) -> bool {
-        self.tag_and_size == other.tag_and_size
+        self.site_and_size == other.site_and_size && self.site() == other.site()
     }
 }
 
@@ -65,6 +76,8 @@ pub struct Unpaired {
 const PATIENT_COUNT: usize = 64;
 /// How many of the events that were given up are kept for a report.
 const KEPT_MAX: usize = 100;
+
+const _: () = assert!(site::COUNT_MAX <= 1 << (SITE_LOW_BITS + 64 - BIRTH_BITS));
 
 /// The set of live blocks.
 #[derive(Debug)]

@@ -13,18 +13,27 @@ pub mod clock;
 pub mod estimate;
 
 pub mod frames;
+pub mod notes;
+pub mod site_store;
+pub mod sites;
+pub mod tables;
+pub mod tag_sums;
+
 pub mod ledger;
+pub mod slots;
 
 pub mod journal;
 pub mod live;
-
-pub mod peak;
-pub mod run;
 
 pub mod findings;
 
 pub mod slot_journal;
 pub mod structure;
+
+pub mod site_ledger;
+
+pub mod peak;
+pub mod run;
 
 pub mod gap;
 
@@ -32,5 +41,6 @@ pub mod registry;
 pub mod wipes;
 
 pub mod agreement;
+pub mod site_agreement;
 
 pub mod verify;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use scrubjay_log_format::{Event, TAG_COUNT_MAX, process, tag};
+use scrubjay_log_format::{Event, cell, process, site, tag};
 
 use super::clock::Clock;
 use super::damage::Damages;
@@ -11,6 +11,9 @@ use super::file::LogFile;
 use super::journal::{self, At, Visitor};
 use super::ledger::Ledger;
 use super::live::{Block, LiveBlocks};
+use super::site_ledger::SiteLedger;
+use super::sites::UNKNOWN_TAG;
+use super::tag_sums::difference;
 use crate::error::Error;
 use crate::progress::Progress;
 
@@ -33,6 +36,9 @@ pub struct Moment {
     pub ticks: u64,
     /// What was live of each tag.
     pub levels: Levels,
+    /// What was live of each site, where the log has any: by index, those
+    /// below the first one are blocks of that tag without a stack.
+    pub sites: Levels,
     /// The live blocks, where they were asked for.
     pub blocks: Vec<(u64, Block)>,
     /// What could not be read.
@@ -79,7 +85,7 @@ pub fn find(
     tag: Option<u32>,
     progress: &Progress,
 ) -> Result<(Peak, Damages), Error> {
-    let before = levels_before(ledger);
+    let before = levels_before(file, ledger);
     let bytes = before
         .iter()
         .filter(|&(&index, _)| tag.is_none_or(|tag| tag == index))
@@ -87,7 +93,7 @@ pub fn find(
         .sum();
     let peak = Peak { bytes, ..Peak::default() };
     let mut search = Search { tag, live: bytes, event_count: 0, peak };
-    let damages = journal::replay(file, progress, &mut search)?;
+    let damages = journal::replay(file, &ledger.sites, progress, &mut search)?;
     Ok((search.peak, damages))
 }
 
@@ -102,7 +108,7 @@ impl Visitor for Search {
     #[inline]
     fn event(&mut self, event: &Event, at: &At) -> ControlFlow<()> {
         self.event_count += 1;
-        if self.tag.is_some_and(|tag| tag != event.site) {
+        if self.tag.is_some_and(|tag| tag != at.tag) {
             return ControlFlow::Continue(());
         }
         if event.kind.frees() {
@@ -141,22 +147,24 @@ pub fn moment(
     progress: &Progress,
 ) -> Result<Moment, Error> {
     let disagreement = Clock::new(file).disagreement();
+    let before = (levels_before(file, ledger), sites_before(file, ledger, progress)?);
     let has_gaps = ledger.has_older_blocks(file) || ledger.totals().dropped_events() > 0;
     let mut walk = Walk {
         until,
         event_count: 0,
         ticks: 0,
-        levels: vec![Level::default(); TAG_COUNT_MAX as usize],
+        levels: vec![Level::default(); UNKNOWN_TAG as usize + 1],
+        sites: site_levels(before.1),
         live: with_blocks.then(|| LiveBlocks::new(disagreement, has_gaps)),
     };
-    for (index, level) in levels_before(ledger) {
+    for (index, level) in before.0 {
         walk.levels[index as usize] = level;
     }
     let starts_with_peak = matches!(until, Until::Peak(peak) if peak.event_count == 0);
     let damages = if starts_with_peak {
         Damages::default()
     } else {
-        journal::replay(file, progress, &mut walk)?
+        journal::replay(file, &ledger.sites, progress, &mut walk)?
     };
     let ticks = match until {
         Until::End => walk.ticks,
@@ -164,8 +172,9 @@ pub fn moment(
         Until::Ticks(ticks) => ticks,
     };
     let levels = (0..).zip(walk.levels).filter(|(_, level)| *level != Level::default());
+    let sites = (0..).zip(walk.sites).filter(|(_, level)| *level != Level::default());
     let blocks = walk.live.iter().flat_map(LiveBlocks::iter).collect();
-    Ok(Moment { ticks, levels: levels.collect(), blocks, damages })
+    Ok(Moment { ticks, levels: levels.collect(), sites: sites.collect(), blocks, damages })
 }
 
 struct Walk {
@@ -173,6 +182,7 @@ struct Walk {
     event_count: u64,
     ticks: u64,
     levels: Vec<Level>,
+    sites: Vec<Level>,
     live: Option<LiveBlocks>,
 }
 
@@ -184,15 +194,8 @@ impl Visitor for Walk {
         }
         self.event_count += 1;
         self.ticks = at.ticks;
-        if let Some(level) = self.levels.get_mut(event.site as usize) {
-            if event.kind.frees() {
-                level.bytes -= event.size as i64;
-                level.blocks -= 1;
-            } else if event.kind.allocates() {
-                level.bytes += event.size as i64;
-                level.blocks += 1;
-            }
-        }
+        self.levels[at.tag as usize].change(event);
+        change_site(&mut self.sites, event);
         if let Some(live) = &mut self.live {
             live.event(event, at);
         }
@@ -203,17 +206,96 @@ impl Visitor for Walk {
     }
 }
 
-/// What was live when the journal began: nothing, but for a late log or a
-/// forked child.
-fn levels_before(ledger: &Ledger) -> Levels {
+impl Level {
+    #[inline]
+    fn change(&mut self, event: &Event) {
+        if event.kind.frees() {
+            self.bytes -= event.size as i64;
+            self.blocks -= 1;
+        } else if event.kind.allocates() {
+            self.bytes += event.size as i64;
+            self.blocks += 1;
+        }
+    }
+}
+
+#[inline]
+fn change_site(sites: &mut Vec<Level>, event: &Event) {
+    let site = event.site as usize;
+    if sites.len() <= site {
+        // The journal hands on no greater one.
+        sites.resize((site + 1).min(site::COUNT_MAX as usize), Level::default());
+    }
+    sites[site].change(event);
+}
+
+/// What was live when the journal began: nothing, but for a late log, a forked
+/// child, and a ring whose first chunks are gone.
+fn levels_before(file: &LogFile, ledger: &Ledger) -> Levels {
+    let is_gone = Coverage::of(file, ledger) == Coverage::Since;
     ledger
         .known()
         .map(|(index, tag)| {
-            let level = Level { bytes: tag.live_bytes_before(), blocks: tag.live_blocks_before() };
+            let gone = |plus: usize, minus: usize| {
+                if is_gone { difference(&tag.sums, plus, minus) } else { 0 }
+            };
+            let bytes = gone(cell::DROPPED_ALLOCATED_BYTES, cell::DROPPED_FREED_BYTES);
+            let blocks = gone(cell::DROPPED_ALLOCATED_BLOCKS, cell::DROPPED_FREED_BLOCKS);
+            let level = Level {
+                bytes: tag.live_bytes_before().wrapping_add(bytes),
+                blocks: tag.live_blocks_before().wrapping_add(blocks),
+            };
             (index, level)
         })
         .filter(|(_, level)| *level != Level::default())
         .collect()
+}
+
+/// The same by site: what its counters say is live at the end, less what the
+/// journal says came and went. Blocks without a stack are their tag's.
+fn sites_before(file: &LogFile, ledger: &Ledger, progress: &Progress) -> Result<Levels, Error> {
+    let is_whole = !ledger.has_older_blocks(file) && Coverage::of(file, ledger) == Coverage::Whole;
+    if is_whole || ledger.sites.count() == 0 {
+        return Ok(Levels::new());
+    }
+    let mut net = Net { sites: Vec::new() };
+    journal::replay(file, &ledger.sites, progress, &mut net)?;
+    let settled = SiteLedger::settle(ledger, None);
+    let live = settled.sites.keys().map(|&site| (site, settled.live(site)));
+    let mut before: Levels = live
+        .chain(settled.stackless_live(ledger))
+        .map(|(site, (bytes, blocks))| (site, Level { bytes, blocks }))
+        .collect();
+    for (site, net) in (0..).zip(net.sites) {
+        let level = before.entry(site).or_default();
+        level.bytes = level.bytes.wrapping_sub(net.bytes);
+        level.blocks = level.blocks.wrapping_sub(net.blocks);
+    }
+    Ok(before)
+}
+
+/// What came and went of each site.
+struct Net {
+    sites: Vec<Level>,
+}
+
+impl Visitor for Net {
+    #[inline]
+    fn event(&mut self, event: &Event, _at: &At) -> ControlFlow<()> {
+        change_site(&mut self.sites, event);
+        ControlFlow::Continue(())
+    }
+}
+
+fn site_levels(levels: Levels) -> Vec<Level> {
+    let end = levels.keys().max().map_or(0, |&site| site as usize + 1);
+    let mut sites = vec![Level::default(); end.min(site::COUNT_MAX as usize)];
+    for (site, level) in levels {
+        if let Some(place) = sites.get_mut(site as usize) {
+            *place = level;
+        }
+    }
+    sites
 }
 
 /// How much of the journal's time the log covers.
@@ -223,18 +305,23 @@ pub enum Coverage {
     None,
     /// Every event is there.
     Whole,
+    /// A ring overwrote what came first; every later event is there.
+    Since,
     /// So many events were dropped.
     Dropped(u64),
 }
 
-/// Whether the journal can answer alone.
-pub fn coverage(file: &LogFile, ledger: &Ledger) -> Coverage {
-    use scrubjay_log_format::{Mode, header};
-    if file.header.mode != Mode::Journal || file.header.has(header::FLAG_DUMP) {
-        return Coverage::None;
-    }
-    match ledger.totals().dropped_events() {
-        0 => Coverage::Whole,
-        count => Coverage::Dropped(count),
+impl Coverage {
+    /// Whether the journal can answer alone.
+    pub fn of(file: &LogFile, ledger: &Ledger) -> Self {
+        if !ledger.has_journal(file) {
+            return Self::None;
+        }
+        let overwritten = file.process[process::OVERWRITTEN_EVENT_COUNT];
+        match ledger.totals().dropped_events() {
+            0 => Self::Whole,
+            count if count == overwritten => Self::Since,
+            count => Self::Dropped(count),
+        }
     }
 }

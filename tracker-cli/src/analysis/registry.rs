@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::clock::Clock;
 use super::file::{Chunks, LogFile, Place};
 use super::findings::{Check, Finding, Findings};
-use super::ledger::{Ledger, Tag, ledger_kind, records};
+use super::ledger::Ledger;
 use super::live::LiveBlocks;
+use super::tables::{ledger_kind, records};
+use super::tag_sums::Tag;
 use crate::error::Error;
 use crate::text;
 
@@ -78,7 +80,7 @@ pub fn watched(ledger: &Ledger, clock: &Clock, now: u64) -> BTreeMap<u32, Watche
         })
         .collect();
     for (_, block) in &ledger.registry {
-        let Some(watched) = tags.get_mut(&block.site) else { continue };
+        let Some(watched) = tags.get_mut(&ledger.sites.tag(block.site)) else { continue };
         let age_ns = clock.span_ns(now.saturating_sub(block.born_ticks));
         watched.oldest_age_ns = watched.oldest_age_ns.max(age_ns);
         let allowed = watched.greatest_age_ms.map(|age| age.saturating_mul(1_000_000));
@@ -160,7 +162,8 @@ fn check_records(file: &LogFile, ledger: &Ledger, findings: &mut Findings) -> Re
             let words = record.as_chunks::<8>().0;
             let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
             let site = word(registry::SITE);
-            let tag = usize::try_from(site).ok().and_then(|site| ledger.tags.get(site));
+            let tag = u32::try_from(site).ok().map(|site| ledger.sites.tag(site) as usize);
+            let tag = tag.and_then(|tag| ledger.tags.get(tag));
             if word(registry::ADDRESS) > registry::CLAIMED && !tag.is_some_and(is_watched) {
                 let what = format!("a block in the registry of site {site}, which is not watched");
                 findings.at(Check::Registry, offset, what);
@@ -174,7 +177,10 @@ fn check_records(file: &LogFile, ledger: &Ledger, findings: &mut Findings) -> Re
 /// saw every block. Of an event in flight either may be missing, of a realloc
 /// both its blocks.
 pub fn check_blocks(file: &LogFile, ledger: &Ledger, live: &LiveBlocks, findings: &mut Findings) {
-    let is_watched = |site: u32| ledger.tags.get(site as usize).is_some_and(is_watched);
+    let is_watched = |site: u32| {
+        let tag = ledger.sites.tag(site);
+        ledger.tags.get(tag as usize).is_some_and(is_watched)
+    };
     let mut differing = Vec::new();
     let mut registered: BTreeMap<u64, &Registered> = BTreeMap::new();
     for (offset, block) in ledger.registry.iter().filter(|(_, block)| is_watched(block.site)) {
@@ -183,32 +189,31 @@ pub fn check_blocks(file: &LogFile, ledger: &Ledger, live: &LiveBlocks, findings
             continue;
         }
         let found = live.get(block.address);
-        if !found.is_some_and(|found| found.tag() == block.site && found.size() == block.size) {
+        if !found.is_some_and(|found| found.site() == block.site && found.size() == block.size) {
             let what = "is registered, but not live by the journal";
             differing.push((Some(*offset), block.address, block.site, what));
         }
     }
     let unregistered = |(address, block): &(u64, super::live::Block)| {
-        is_watched(block.tag()) && !registered.contains_key(address)
+        is_watched(block.site()) && !registered.contains_key(address)
     };
     let mut missing: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
     for (address, block) in live.iter().filter(unregistered) {
-        missing.entry(block.tag()).or_default().push(address);
+        missing.entry(ledger.sites.tag(block.site())).or_default().push(address);
     }
-    for (site, mut addresses) in missing {
+    for (tag, mut addresses) in missing {
         addresses.sort_unstable();
-        let totals = &ledger.tags[site as usize].totals;
+        let totals = &ledger.tags[tag as usize].totals;
         let may_miss = totals[tag::UNREGISTERED_BLOCKS];
         let beyond = addresses.into_iter().skip(may_miss.min(usize::MAX as u64) as usize);
-        differing
-            .extend(beyond.map(|address| (None, address, site, "is live, but not registered")));
+        differing.extend(beyond.map(|address| (None, address, tag, "is live, but not registered")));
     }
     let in_flight = 2 * ledger.in_flight_max(file);
     if differing.len() as u64 <= in_flight {
         return;
     }
     for (offset, address, site, what) in differing {
-        let name = ledger.name(site);
+        let name = ledger.name(ledger.sites.tag(site));
         let place = offset.map_or_else(String::new, |offset| format!("offset {offset}: "));
         let message = format!("{place}tag {name}: the block at {address:#x} {what}");
         let slot = None;

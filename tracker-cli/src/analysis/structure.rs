@@ -1,10 +1,12 @@
 //! What the bytes of a log alone tell: nothing stands where nothing should.
 
-use scrubjay_log_format::{ChunkHeader, ChunkKind, cell, chunk, header, process, tag, thread};
+use scrubjay_log_format::{
+    ChunkHeader, ChunkKind, cell, chunk, header, process, site, tag, thread,
+};
 
 use super::file::{Chunks, LogFile, Place};
 use super::findings::{Check, Findings};
-use super::ledger::{ledger_kind, records};
+use super::tables::{ledger_kind, records};
 use crate::error::Error;
 use crate::progress::Progress;
 
@@ -37,6 +39,10 @@ pub fn check(file: &LogFile, progress: &Progress, findings: &mut Findings) -> Re
             Place::Unused => {
                 let offset = file.offset(index);
                 let bytes = chunks.load_place()?;
+                if chunk::is_going(bytes) {
+                    // What a ring has counted and not yet blanked.
+                    continue;
+                }
                 let rest = bytes.get(chunk::HEADER_SIZE..).unwrap_or(&[]);
                 let at = offset + chunk::HEADER_SIZE as u64;
                 check_zero(findings, at, rest, "in a chunk that nobody began");
@@ -71,7 +77,13 @@ fn check_ledger_chunk(
         end = (offset - start) as usize + record.len();
         let names: &[&str] = match kind {
             ChunkKind::TagTotals => &tag::TOTALS_NAMES,
+            ChunkKind::SiteCounters => &site::COUNTER_NAMES,
             ChunkKind::Threads => &thread::NAMES,
+            ChunkKind::SiteCaches => {
+                let header = record.get(8..site::CACHE_HEADER_SIZE).unwrap_or(&[]);
+                check_zero(findings, offset + 8, header, "behind a page's owner");
+                continue;
+            }
             ChunkKind::Cells | ChunkKind::BaseCells => {
                 let header = record.get(8..cell::PAGE_HEADER_SIZE).unwrap_or(&[]);
                 check_zero(findings, offset + 8, header, "behind a page's owner");

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use scrubjay_log_format::{ChunkHeader, Event, EventKind, Mode, header};
+use scrubjay_log_format::{ChunkHeader, Event, EventKind};
 
-use super::agreement::Agreement;
+use super::agreement::{Agreement, Going, is_ring};
 use super::clock::Clock;
 use super::file::LogFile;
 use super::findings::{Check, Finding, Findings};
@@ -15,7 +15,10 @@ use super::ledger::Ledger;
 use super::live::LiveBlocks;
 use super::registry;
 use super::run::End;
-use super::slot_journal::SlotJournal;
+use super::site_agreement::SiteAgreement;
+use super::site_ledger::SiteLedger;
+use super::sites::Sites;
+use super::slot_journal::{SiteSums, SlotJournal, going_sums};
 use super::structure;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -30,6 +33,8 @@ pub struct Verdict {
     pub events: u64,
     /// Events that were in flight at the last moment, and are mended.
     pub mended: u64,
+    /// The sites' counters as settled; `None` where they are not compared.
+    pub sites: Option<SiteLedger>,
     /// Checks that do not apply, each with its reason.
     pub skipped: Vec<(Check, &'static str)>,
 }
@@ -48,17 +53,26 @@ pub fn verify(
     let mut damages = ledger.damages.clone();
     structure::check(file, &progress("looking at what is unused"), &mut verdict.findings)?;
 
-    let has_journal = file.header.mode == Mode::Journal && !file.header.has(header::FLAG_DUMP);
+    for gap in ledger.sites.gaps() {
+        let (offset, tag, slot) = (None, None, None);
+        let check = Check::Structure;
+        verdict.findings.add(Finding { check, offset, tag, slot, message: gap });
+    }
+    let has_journal = ledger.has_journal(file);
     let has_gaps = ledger.has_older_blocks(file) || ledger.totals().dropped_events() > 0;
     let mut replay = Replay {
         file,
+        sites: &ledger.sites,
         slots: BTreeMap::new(),
+        site_sums: SiteSums::new(),
+        going: Going::default(),
         live: LiveBlocks::new(Clock::new(file).disagreement(), has_gaps),
         findings: Findings::default(),
         events: 0,
     };
     if has_journal {
-        damages.merge(journal::replay(file, &progress("replaying"), &mut replay)?);
+        let progress = progress("replaying");
+        damages.merge(journal::replay(file, &ledger.sites, &progress, &mut replay)?);
     } else {
         for check in [Check::Continuity, Check::Ledger, Check::Alternation] {
             verdict.skipped.push((check, "this log has no journal"));
@@ -83,7 +97,9 @@ pub fn verify(
             "the process counted on while it was dumped"
         };
         verdict.skipped.retain(|(check, _)| *check == Check::Alternation);
-        for check in [Check::Continuity, Check::Ledger, Check::Evidence, Check::Registry] {
+        let moving =
+            [Check::Continuity, Check::Ledger, Check::Evidence, Check::Registry, Check::Sites];
+        for check in moving {
             verdict.skipped.push((check, why));
         }
     } else {
@@ -91,10 +107,25 @@ pub fn verify(
             file,
             ledger,
             slots: &replay.slots,
+            going: &replay.going,
             has_journal,
             findings: &mut verdict.findings,
         };
         verdict.mended = agreement.check()?;
+        if ledger.site_store.is_empty() {
+            verdict.skipped.push((Check::Sites, "this log counts no sites"));
+        } else {
+            let journal = (has_journal && damages.is_empty()).then_some(&replay.site_sums);
+            let mut agreement = SiteAgreement {
+                file,
+                ledger,
+                journal,
+                slots: &replay.slots,
+                going: &replay.going,
+                findings: &mut verdict.findings,
+            };
+            verdict.sites = Some(agreement.check());
+        }
         if ledger.registry.is_empty() && !ledger.known().any(|(_, tag)| registry::is_watched(tag)) {
             verdict.skipped.push((Check::Registry, "this log watches no tag"));
         } else {
@@ -114,6 +145,9 @@ pub fn verify(
 /// The journal, added up by slot and tag and played back.
 struct Replay<'f> {
     file: &'f LogFile,
+    sites: &'f Sites,
+    site_sums: SiteSums,
+    going: Going,
     slots: BTreeMap<u32, SlotJournal>,
     live: LiveBlocks,
     findings: Findings,
@@ -123,8 +157,17 @@ struct Replay<'f> {
 impl Visitor for Replay<'_> {
     fn chunk(&mut self, header: &ChunkHeader, bytes: &[u8]) {
         let offset = self.file.offset(header.index);
-        let slot = self.slots.entry(header.owner).or_default();
-        slot.chunk(header, offset, bytes, &mut self.findings);
+        let is_ring = is_ring(self.file);
+        let slot = self.slots.entry(header.owner).or_insert_with(|| SlotJournal::new(is_ring));
+        let (sums, findings) = (&mut self.site_sums, &mut self.findings);
+        slot.chunk((header, offset), bytes, self.sites, sums, findings);
+    }
+
+    fn going(&mut self, header: &ChunkHeader, bytes: &[u8]) {
+        self.going.chunks += 1;
+        for (tag, sums) in going_sums(bytes, self.sites) {
+            self.going.sums.entry((header.owner, tag)).or_default().merge(&sums);
+        }
     }
 
     #[inline]
@@ -146,7 +189,7 @@ fn check_alternation(ledger: &Ledger, live: &LiveBlocks, has_gaps: bool, verdict
     let mut named = 0;
     for unpaired in live.unpaired() {
         named += 1;
-        let name = ledger.name(unpaired.block.tag());
+        let name = ledger.name(ledger.sites.tag(unpaired.block.site()));
         let (address, size) = (unpaired.address, text::count(unpaired.block.size()));
         let (offset, message) = match unpaired.free {
             Some(at) => (

@@ -5,7 +5,8 @@ use scrubjay_log_format::{TagClass, WipePolicy, WipeRequest, cell, header, tag};
 use serde::Serialize;
 
 use super::file::LogFile;
-use super::ledger::{Ledger, Tag, unaccounted};
+use super::ledger::Ledger;
+use super::tag_sums::{Tag, unaccounted};
 use crate::text;
 
 /// Why bytes were released as they were.

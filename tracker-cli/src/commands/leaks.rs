@@ -109,7 +109,7 @@ fn journal_moment(
 ) -> Result<Option<Moment>, Error> {
     let Asked { file, ledger, .. } = asked;
     let with_blocks = blocks.blocks;
-    let coverage = peak::coverage(file, ledger);
+    let coverage = Coverage::of(file, ledger);
     if !blocks.has_journal(coverage)? || (!with_blocks && at.is_none()) {
         return Ok(None);
     }

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     let asked = arguments.about.open(&session)?;
     let mut damages = asked.ledger.damages.clone();
     let mut answer = of_ledger(&asked);
-    let coverage = peak::coverage(&asked.file, &asked.ledger);
+    let coverage = Coverage::of(&asked.file, &asked.ledger);
     if arguments.blocks.has_journal(coverage)? {
         let (from_journal, journal_damages) = of_journal(&asked, arguments.blocks, &session)?;
         // A journal that ends early still holds the peak if nothing later

@@ -9,9 +9,10 @@ use super::question::{Asked, BlockArguments, Sort};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
 use crate::analysis::frames::Frame;
-use crate::analysis::ledger::{Ledger, Tag, unaccounted};
+use crate::analysis::ledger::Ledger;
 use crate::analysis::live::Block;
 use crate::analysis::peak::{self, Levels};
+use crate::analysis::tag_sums::{Tag, unaccounted};
 use crate::error::Error;
 use crate::output::Output;
 use crate::text;
@@ -187,21 +188,23 @@ impl BlockRows {
         arguments: BlockArguments,
         asked: &Asked,
     ) -> Self {
-        blocks.retain(|(_, block)| asked.tag.is_none_or(|tag| tag == block.tag()));
+        blocks.retain(|(_, block)| {
+            asked.tag.is_none_or(|tag| tag == asked.ledger.sites.tag(block.site()))
+        });
         match arguments.sort {
             Sort::Size => {
                 blocks.sort_by_key(|&(address, block)| (u64::MAX - block.size(), address))
             }
             Sort::Address => blocks.sort_by_key(|&(address, _)| address),
-            Sort::Age => blocks.sort_by_key(|&(address, block)| (block.birth_ticks, address)),
+            Sort::Age => blocks.sort_by_key(|&(address, block)| (block.birth_ticks(), address)),
         }
         let block_count = blocks.len() as u64;
         blocks.truncate(arguments.limit.unwrap_or(usize::MAX));
         let rows = blocks.into_iter().map(|(address, block)| BlockRow {
             address,
             size_bytes: block.size(),
-            tag: asked.ledger.name(block.tag()),
-            age_ns: asked.clock.span_ns(now_ticks.saturating_sub(block.birth_ticks)),
+            tag: asked.ledger.name(asked.ledger.sites.tag(block.site())),
+            age_ns: asked.clock.span_ns(now_ticks.saturating_sub(block.birth_ticks())),
         });
         Self { block_count, blocks: rows.collect() }
     }

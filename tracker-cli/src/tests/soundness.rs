@@ -127,7 +127,7 @@ fn a_reserved_word_that_is_not_zero_is_found() {
     let whole = Log::with_traffic(100).bytes();
     let (threads, _) = chunks_of(&whole, ChunkKind::Threads)[0];
     let places = [
-        process::OFFSET + 31 * 8,
+        process::OFFSET + 63 * 8,
         threads + chunk::HEADER_SIZE + thread::SIZE + 15 * 8,
         counter_offset(&whole, 0, 1, 21),
     ];

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use crate::analysis::clock::Clock;
 use crate::analysis::damage::{Damage, Damages};
 use crate::analysis::file::{Chunks, LogFile, Place};
-use crate::analysis::ledger::{Ledger, ledger_kind, records};
+use crate::analysis::ledger::Ledger;
 use crate::analysis::run::{mode_name, wipe_name};
+use crate::analysis::tables::{ledger_kind, records};
 use crate::commands::rows::{class_name, request_name};
 use crate::error::Error;
 use crate::session::Session;
@@ -190,7 +191,8 @@ impl Dump<'_, '_> {
                     let fields = [
                         ("address", json!(format!("{:#x}", block.address))),
                         ("size", json!(block.size)),
-                        ("tag", json!(self.ledger.name(block.site))),
+                        ("site", json!(block.site)),
+                        ("tag", json!(self.ledger.name(self.ledger.sites.tag(block.site)))),
                         ("born_ns", json!(self.clock.ns(block.born_ticks))),
                     ];
                     self.line(offset, "registered", &fields)?;
@@ -300,7 +302,8 @@ impl Dump<'_, '_> {
             ("slot", slot),
             ("address", json!(format!("{:#x}", event.address))),
             ("size", json!(event.size)),
-            ("tag", json!(self.ledger.name(event.site))),
+            ("site", json!(event.site)),
+            ("tag", json!(self.ledger.name(self.ledger.sites.tag(event.site)))),
         ];
         self.line(offset, event.kind.name(), &fields)
     }

@@ -1,0 +1,52 @@
+//! Chunks of one kind as a sparse table of records.
+
+use scrubjay_log_format::chunk::{self, records_per_chunk};
+use scrubjay_log_format::{
+    ChunkHeader, ChunkKind, cell, frame, module, note, registry, site, stack, tag, thread,
+};
+
+use super::file::LogFile;
+
+/// The kind of a chunk of the ledger; `None` for any other.
+pub fn ledger_kind(header: &ChunkHeader) -> Option<ChunkKind> {
+    ChunkKind::from_number(header.kind).filter(|&kind| record_size(kind).is_some())
+}
+
+/// The size of a record of a kind that belongs to the ledger.
+fn record_size(kind: ChunkKind) -> Option<usize> {
+    Some(match kind {
+        ChunkKind::Tags => tag::DECLARATION_SIZE,
+        ChunkKind::TagTotals => tag::TOTALS_SIZE,
+        ChunkKind::Threads => thread::SIZE,
+        ChunkKind::Cells | ChunkKind::BaseCells => cell::PAGE_SIZE,
+        ChunkKind::Frames => frame::MOMENT_SIZE,
+        ChunkKind::FrameRows => frame::ROW_SIZE,
+        ChunkKind::Registry => registry::SIZE,
+        ChunkKind::Stacks => stack::SIZE,
+        ChunkKind::Sites => site::DECLARATION_SIZE,
+        ChunkKind::SiteCounters => site::COUNTERS_SIZE,
+        ChunkKind::SiteCaches => site::CACHE_PAGE_SIZE,
+        ChunkKind::Modules => module::SIZE,
+        ChunkKind::Notes => note::SIZE,
+        _ => return None,
+    })
+}
+
+/// A ledger chunk's records: index in the table, offset in the file, bytes.
+pub fn records<'b>(
+    file: &LogFile,
+    header: &ChunkHeader,
+    kind: ChunkKind,
+    bytes: &'b [u8],
+) -> impl Iterator<Item = (u32, u64, &'b [u8])> + use<'b> {
+    let size = record_size(kind).unwrap_or(usize::MAX);
+    let count =
+        if size == usize::MAX { 0 } else { records_per_chunk(file.header.chunk_size, size) };
+    let start = file.offset(header.index) + chunk::HEADER_SIZE as u64;
+    let first = header.owner;
+    (0..count).filter_map(move |at| {
+        let from = chunk::HEADER_SIZE + at * size;
+        let index = first.checked_add(at as u32)?;
+        Some((index, start + (at * size) as u64, bytes.get(from..from + size)?))
+    })
+}
