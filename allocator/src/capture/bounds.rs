@@ -7,8 +7,8 @@ use crate::os;
 /// A thread's own stack. All of it from the stack pointer up can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    lowest: usize,
-    highest: usize,
+    pub(super) lowest: usize,
+    pub(super) highest: usize,
 }
 
 /// The process's first stack grows, so its lowest address is known until it is

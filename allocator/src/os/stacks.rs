@@ -2,7 +2,7 @@
 //! allocates.
 
 use core::ffi::c_void;
-use core::mem::{self, size_of};
+use core::mem;
 use core::ptr;
 
 use super::files::close;
@@ -147,7 +147,7 @@ pub(crate) fn thread_block() -> usize {
 pub(crate) fn read_words(address: usize, words: &mut [usize]) -> Option<usize> {
     const PAGE_SIZE: usize = 4 << 10;
     const PIECES: usize = 4;
-    let size = mem::size_of_val(words);
+    let size = size_of_val(words);
     let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size };
     // A piece a page: the kernel may give up a piece whose end it cannot read.
     let mut pieces = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; PIECES];
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(read_words(8, &mut words), Some(0));
         // As far as the page before one that is not there.
         let pages = super::super::map_private(2 * 4096) as usize;
-        super::super::unmap(core::ptr::with_exposed_provenance_mut(pages + 4096), 4096);
+        super::super::unmap(ptr::with_exposed_provenance_mut(pages + 4096), 4096);
         assert_eq!(read_words(pages + 4096 - 16, &mut words), Some(2));
     }
 }

@@ -1,0 +1,110 @@
+//! Whatever stands on a stack, a walk ends, and reads nothing else.
+
+use super::looks::prepared;
+use crate::capture::registers::Registers;
+use crate::capture::{self, Bounds, Frames, stack_from};
+
+const WORDS: usize = 512;
+
+/// Numbers that repeat from run to run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (self.0 >> 24) as usize
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.next() % limit
+    }
+}
+
+/// A word as it may stand on a stack, and worse.
+fn word(random: &mut Random, start: usize, code: &[usize]) -> usize {
+    match random.below(8) {
+        0..=2 => start + random.below(WORDS) * 8,
+        3..=5 => code[random.below(code.len())] + random.below(3),
+        6 => random.next() << random.below(40),
+        _ => [0, 1, usize::MAX, usize::MAX - 15, 1 << 47][random.below(5)],
+    }
+}
+
+#[inline(never)]
+fn real_code() -> Vec<usize> {
+    let mut frames = Frames::new();
+    capture::stack(&mut frames, 64, Bounds::of_thread());
+    let mut code = frames.addresses().to_vec();
+    // And places in libraries, at their starts and within.
+    capture::each_module(|module| {
+        for part in 1..8 {
+            code.push((module.start + (module.end - module.start) / 8 * part) as usize);
+        }
+    });
+    code
+}
+
+#[test]
+fn garbage_is_walked_without_harm() {
+    prepared();
+    let code = real_code();
+    let mut random = Random(11);
+    // Nothing can be read beside the pages in the middle.
+    let pages = crate::os::reserve(3 * WORDS * 8) as usize;
+    let start = pages + WORDS * 8;
+    let stack: *mut usize = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the pages were reserved just now.
+    let opened =
+        unsafe { libc::mprotect(stack.cast(), WORDS * 8, libc::PROT_READ | libc::PROT_WRITE) };
+    assert_eq!(opened, 0);
+    let own = Bounds { lowest: start, highest: start + WORDS * 8 };
+    let other = Bounds { lowest: 1, highest: 1 };
+    let (mut frame_count, mut longest) = (0, 0);
+    for round in 0..60_000 {
+        for index in 0..WORDS {
+            if random.below(16) == 0 || round == 0 {
+                // SAFETY: the word is on the pages.
+                unsafe { stack.add(index).write(word(&mut random, start, &code)) };
+            }
+        }
+        let registers = Registers {
+            code: code[random.below(code.len())],
+            stack: start + random.below(WORDS) * 8,
+            frame: word(&mut random, start, &code),
+        };
+        let mut frames = Frames::new();
+        let depth = random.below(300);
+        let bounds = if round % 4 == 0 { other } else { own };
+        // SAFETY: nobody's registers, and that is the point: the walk reads
+        // only between the stack pointer and the stack's end.
+        unsafe { stack_from(&mut frames, depth, bounds, registers) };
+        assert!(frames.addresses().len() <= depth);
+        frame_count += frames.addresses().len();
+        longest = longest.max(frames.addresses().len());
+    }
+    assert!(frame_count > 5_000 && longest > 3, "{frame_count} {longest}");
+}
+
+#[test]
+fn a_stack_deeper_than_when_it_was_looked_up_is_still_ones_own() {
+    #[inline(never)]
+    fn deeper(depth: usize, bounds: Bounds) -> usize {
+        let room = std::hint::black_box([1_u8; 4096]);
+        let count = if depth == 0 {
+            let mut frames = Frames::new();
+            capture::stack(&mut frames, 256, bounds);
+            frames.addresses().len()
+        } else {
+            std::hint::black_box(deeper(depth - 1, bounds))
+        };
+        count + usize::from(room[9]) - 1
+    }
+    prepared();
+    // On a thread: the same all the time. On the first one: see the claim's
+    // program, since tests are not run there.
+    let bounds = Bounds::of_thread();
+    let here = (&raw const bounds) as usize;
+    assert!(bounds.end_above(here).is_some());
+    assert!(deeper(200, bounds) > 200);
+    assert!(bounds.end_above(here - (64 << 20)).is_none());
+}

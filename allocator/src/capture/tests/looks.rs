@@ -1,0 +1,150 @@
+//! Looks at stacks, taken within allocations by both this crate and `backtrace`.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr;
+
+use spin::mutex::SpinMutex;
+
+use crate::capture::{self, Bounds, End, Engine, Frames};
+
+/// One stack, seen by both.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) ours: Vec<usize>,
+    pub(super) theirs: Vec<usize>,
+    pub(super) end: End,
+    pub(super) hash: u64,
+}
+
+/// The looks of a scenario, on whatever threads.
+#[derive(Default)]
+pub(super) struct Looks(SpinMutex<Vec<Look>>);
+
+thread_local! {
+    static LOOKS: Cell<*const Looks> = const { Cell::new(ptr::null()) };
+    static BOUNDS: Cell<Bounds> = const { Cell::new(Bounds::UNKNOWN) };
+}
+
+impl Looks {
+    /// Ready to look.
+    pub(super) fn new() -> Self {
+        prepared();
+        Self::default()
+    }
+
+    /// Has every allocation of the calling thread looked at while `act` runs.
+    pub(super) fn during<T>(&self, act: impl FnOnce() -> T) -> T {
+        struct Restored(*const Looks);
+        impl Drop for Restored {
+            fn drop(&mut self) {
+                LOOKS.set(self.0);
+            }
+        }
+        let _restored = Restored(LOOKS.replace(self));
+        act()
+    }
+
+    pub(super) fn take(&self) -> Vec<Look> {
+        std::mem::take(&mut *self.0.lock())
+    }
+
+    fn add(&self, look: Look) {
+        self.0.lock().push(look);
+    }
+}
+
+/// Waits until stacks can be captured: another test may be at it.
+pub(super) fn prepared() {
+    while capture::prepare() == Engine::None {
+        std::thread::yield_now();
+    }
+}
+
+/// Allocates a word.
+pub(super) fn allocate() {
+    std::hint::black_box(Box::new(7_u64));
+}
+
+/// A stack, seen by both at one place.
+#[inline(never)]
+pub(super) fn look() -> Look {
+    if !BOUNDS.get().is_known() {
+        BOUNDS.set(Bounds::of_thread());
+    }
+    let mut frames = Frames::new();
+    let hash = capture::stack(&mut frames, crate::limits::STACK_DEPTH_MAX, BOUNDS.get());
+    let mut theirs = Vec::new();
+    // Its lock is there for symbols, which nobody asks for.
+    // SAFETY: nothing but libgcc's tables is used, which may be at one time.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            // Behind the outermost frame libgcc shows one more, of nothing.
+            let address = frame.ip() as usize;
+            if address != 0 {
+                theirs.push(address);
+            }
+            true
+        });
+    }
+    Look { ours: frames.addresses().to_vec(), theirs, end: frames.end(), hash }
+}
+
+impl Look {
+    /// What `backtrace` saw from our first frame on.
+    pub(super) fn reference(&self) -> &[usize] {
+        let start = self.theirs.iter().position(|address| Some(address) == self.ours.first());
+        start.map_or(&[], |start| &self.theirs[start..])
+    }
+
+    /// How many functions of these tests are on the stack, inlined ones
+    /// included; that of the look apart.
+    pub(super) fn user_frame_count(&self) -> usize {
+        let mut count = 0;
+        for address in &self.ours {
+            let call = ptr::without_provenance_mut(address - 1);
+            backtrace::resolve(call, |symbol| {
+                let file = symbol.filename().and_then(|path| path.to_str()).unwrap_or("");
+                count +=
+                    usize::from(file.contains("capture/tests/") && !file.ends_with("looks.rs"));
+            });
+        }
+        count
+    }
+}
+
+/// Looks where an allocator would.
+struct Looking;
+
+#[global_allocator]
+static LOOKING: Looking = Looking;
+
+#[inline(never)]
+fn look_if_wanted() {
+    let looks = LOOKS.replace(ptr::null());
+    // SAFETY: during() put it there, and takes it away before it ends.
+    if let Some(wanted) = unsafe { looks.as_ref() } {
+        wanted.add(look());
+    }
+    LOOKS.set(looks);
+}
+
+// SAFETY: all of it is the system's.
+unsafe impl GlobalAlloc for Looking {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        look_if_wanted();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) };
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        look_if_wanted();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}

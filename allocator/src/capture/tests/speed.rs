@@ -1,0 +1,40 @@
+//! What a captured frame costs.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use super::corpus::recursive;
+use super::looks::prepared;
+use crate::capture::{self, Bounds, Frames};
+
+const ROUNDS: usize = 100;
+const CAPTURES: usize = 1_000;
+
+/// The least time of a capture, in nanoseconds, and its frames.
+#[inline(never)]
+fn time() -> (f64, usize) {
+    let mut frames = Frames::new();
+    let bounds = Bounds::of_thread();
+    let mut least = f64::MAX;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        for _ in 0..CAPTURES {
+            black_box(capture::stack(&mut frames, 256, bounds));
+        }
+        least = least.min(start.elapsed().as_nanos() as f64 / CAPTURES as f64);
+    }
+    (least, frames.addresses().len())
+}
+
+/// Not a benchmark: it fails where something is off by an order of magnitude.
+#[test]
+fn a_frame_costs_nanoseconds() {
+    prepared();
+    for depth in [5, 20, 60] {
+        let figures = std::cell::Cell::new((0.0, 0));
+        recursive(depth, &|| figures.set(time()));
+        let (least, count) = figures.get();
+        println!("{:?}: {count} frames in {least:.1} ns", capture::engine());
+        assert!(least / count as f64 <= 100.0);
+    }
+}
