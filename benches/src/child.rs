@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! with-system --workload pair64 --threads 4 --batches 9 --batch-ms 5
-//! with-system --workload pair64 --operations 50000 --batches 1
+//! with-system --workload pair64 --operations 50000 --batches 1 --depth 20
 //! ```
 //!
 //! It prints the lower quartile over its batches in nanoseconds an operation
 //! (what a core spends: with more threads than cores, waiting for a core is not
-//! counted), and the most memory that was resident.
+//! counted), the most memory that was resident, and, where the allocator
+//! counts them, its events an operation.
 
 use std::env;
 use std::fs;
@@ -16,6 +17,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::depth;
 use crate::statistics::lower_quartile;
 use crate::workloads::{WORKLOADS, Workload};
 
@@ -23,13 +25,16 @@ use crate::workloads::{WORKLOADS, Workload};
 const PATIENCE: Duration = Duration::from_secs(1);
 const BATCHES_MIN: usize = 3;
 
+/// Tells how many events there were so far.
+pub type EventCount = fn() -> u64;
+
 /// Reads the arguments, measures, prints. Some allocators have workloads that
-/// others cannot do.
-pub fn main(own: &'static [Workload]) -> ExitCode {
-    match Plan::from_arguments(own) {
+/// others cannot do, and some count events.
+pub fn main(own: &'static [Workload], events: Option<EventCount>) -> ExitCode {
+    match Plan::from_arguments(own, events) {
         Some(plan) => {
-            let nanoseconds = plan.measure();
-            println!("{nanoseconds} {}", resident_peak());
+            let (nanoseconds, events) = plan.measure();
+            println!("{nanoseconds} {} {events}", resident_peak());
             ExitCode::SUCCESS
         }
         None => {
@@ -47,16 +52,21 @@ struct Plan {
     operations: u64,
     batches: usize,
     batch_time: Duration,
+    /// Frames below the workload, where it matters.
+    depth: usize,
+    events: Option<EventCount>,
 }
 
 impl Plan {
-    fn from_arguments(own: &'static [Workload]) -> Option<Self> {
+    fn from_arguments(own: &'static [Workload], events: Option<EventCount>) -> Option<Self> {
         let mut plan = Self {
             workload: WORKLOADS.first()?,
             threads: 1,
             operations: 0,
             batches: 9,
             batch_time: Duration::from_millis(5),
+            depth: 0,
+            events,
         };
         let mut named = false;
         let mut arguments = env::args().skip(1);
@@ -71,6 +81,7 @@ impl Plan {
                 "--threads" => plan.threads = value.parse().ok().filter(|&count| count > 0)?,
                 "--operations" => plan.operations = value.parse().ok()?,
                 "--batches" => plan.batches = value.parse().ok().filter(|&count| count > 0)?,
+                "--depth" => plan.depth = value.parse().ok()?,
                 "--batch-ms" => plan.batch_time = Duration::from_millis(value.parse().ok()?),
                 _ => return None,
             }
@@ -78,26 +89,34 @@ impl Plan {
         named.then_some(plan)
     }
 
-    /// Nanoseconds an operation.
-    fn measure(&self) -> f64 {
+    /// Nanoseconds an operation, and events an operation.
+    fn measure(&self) -> (f64, f64) {
         // Trying is also the warm-up.
         let operations =
             if self.operations > 0 { self.operations } else { self.operations_of_a_batch() };
+        let events = || self.events.map_or(0, |events| events());
+        let before = events();
         let times = if self.threads == 1 {
-            self.batches(|| (self.workload.run)(operations))
+            self.batches(|| self.run(operations))
         } else {
             self.batches_of_threads(operations)
         };
+        let events = events() - before;
+        let all = operations * self.threads as u64;
         let cores = thread::available_parallelism().map_or(1, usize::from).min(self.threads);
-        let per_operation = cores as f64 / (operations * self.threads as u64) as f64;
-        lower_quartile(&times) * per_operation
+        let nanoseconds = lower_quartile(&times) * cores as f64 / all as f64;
+        (nanoseconds, events as f64 / (all * times.len() as u64) as f64)
+    }
+
+    fn run(&self, operations: u64) {
+        depth::below(self.depth, &mut || (self.workload.run)(operations));
     }
 
     fn operations_of_a_batch(&self) -> u64 {
         let mut operations = self.workload.operations_min;
         loop {
             let start = Instant::now();
-            (self.workload.run)(operations);
+            self.run(operations);
             if start.elapsed() >= self.batch_time {
                 return operations;
             }
@@ -132,7 +151,7 @@ impl Plan {
                         if over.load(relaxed) {
                             return;
                         }
-                        (self.workload.run)(operations);
+                        self.run(operations);
                         end.wait();
                     }
                 });

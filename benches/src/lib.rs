@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`workloads`] | what is measured, the same for every allocator |
 //! | [`child`] | the program around them: one process, one allocator, one figure |
+//! | [`depth`] | the stack that they stand upon |
 //! | [`statistics`] | how rounds of figures are judged |
 //! | [`machine`] | what a figure must name to mean something |
 //!
@@ -13,7 +14,10 @@
 #[cfg(feature = "peers")]
 mod bpe;
 pub mod child;
+pub mod depth;
 mod json;
 pub mod machine;
 pub mod statistics;
+#[cfg(feature = "peers")]
+mod syntax;
 pub mod workloads;

@@ -27,6 +27,8 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload { name: "json", run: json::parse, operations_min: 1 },
     #[cfg(feature = "peers")]
+    Workload { name: "syntax", run: crate::syntax::parse, operations_min: 1 },
+    #[cfg(feature = "peers")]
     Workload { name: "tokenizers", run: crate::bpe::train_and_encode, operations_min: 1 },
     Workload { name: "write 64 B", run: write::<64>, operations_min: 1 << 10 },
     Workload { name: "write 256 B", run: write::<256>, operations_min: 1 << 10 },
@@ -70,6 +72,7 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("grow", "alloc of 64 bytes, realloc to 128, free"),
     ("mixed", "alloc and free, 16 to 2,047 bytes, 1,000 live"),
     ("json", "a document of 500 records parsed by `serde_json`, and dropped"),
+    ("syntax", "130 lines of Rust parsed by `syn`, and the tree dropped"),
     ("tokenizers", "BPE trained on 100 lines, which are then encoded"),
     ("write", "alloc, fill, free"),
     ("memset", "a block that stands filled with zeros, by the C library's memset"),

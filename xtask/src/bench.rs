@@ -18,7 +18,7 @@ struct Table {
     closing: &'static str,
 }
 
-const TABLES: [Table; 2] = [
+const TABLES: [Table; 3] = [
     Table {
         name: "cost",
         opening: "<!-- cost: written by `cargo xtask bench` -->\n",
@@ -28,6 +28,11 @@ const TABLES: [Table; 2] = [
         name: "wiping",
         opening: "<!-- wiping: written by `cargo xtask bench --only wiping` -->\n",
         closing: "<!-- /wiping -->",
+    },
+    Table {
+        name: "stacks",
+        opening: "<!-- stacks: written by `cargo xtask bench --only stacks` -->\n",
+        closing: "<!-- /stacks -->",
     },
 ];
 
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_readmes_table_is_replaced_and_the_rest_stays() {
-        let [table @ Table { opening, closing, .. }, _] = &TABLES;
+        let [table @ Table { opening, closing, .. }, ..] = &TABLES;
         let readme = format!("before\n{opening}old\n{closing}\nafter\n");
         let record = "command\n\n| a |\n\nMost resident memory, MiB:\n\n| b |\n";
         let new = with_table(&readme, table, &times(record)).unwrap();

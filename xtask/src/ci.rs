@@ -31,7 +31,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("tools", || {
         tools::rust_components()?;
         // Tests that need it say so themselves; `instructions` is the step that may go without.
-        if let Err(why) = tools::valgrind() {
+        for why in [tools::valgrind(), tools::heaptrack()].into_iter().filter_map(Result::err) {
             println!("{why}");
         }
         Ok(Outcome::Done)

@@ -15,7 +15,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     let mut steps = Steps::default();
     steps.run("tools", || {
-        if let Err(why) = tools::valgrind() {
+        for why in [tools::valgrind(), tools::heaptrack()].into_iter().filter_map(Result::err) {
             println!("{why}");
         }
         Ok(Outcome::Done)

@@ -16,17 +16,27 @@ pub fn has(program: &str, arguments: &[&str]) -> bool {
 /// Valgrind, installed first where that is possible without a question;
 /// otherwise the reason why not.
 pub fn valgrind() -> Result<(), String> {
-    if has("valgrind", &["--version"]) {
+    installed("valgrind")
+}
+
+/// heaptrack, likewise.
+pub fn heaptrack() -> Result<(), String> {
+    installed("heaptrack")
+}
+
+/// A program of the Debian package that is called like it.
+fn installed(program: &str) -> Result<(), String> {
+    if has(program, &["--version"]) {
         return Ok(());
     }
-    let hint = "valgrind is missing: install it with `apt-get install valgrind`";
+    let hint = format!("{program} is missing: install it with `apt-get install {program}`");
     if !(is_root() && has("apt-get", &["--version"])) {
         return Err(format!("{hint} (or your system's equivalent)"));
     }
     // A fresh container has no package list.
     let install = || -> Result<()> {
         workspace::run(&mut apt(&["update", "-qq"])?)?;
-        workspace::run(&mut apt(&["install", "-qq", "-y", "--no-install-recommends", "valgrind"])?)
+        workspace::run(&mut apt(&["install", "-qq", "-y", "--no-install-recommends", program])?)
     };
     install().map_err(|error| format!("{hint}; trying it gave: {error:#}"))
 }

@@ -6,18 +6,41 @@ pub struct Allocator {
     pub name: &'static str,
     /// The program that is built over it.
     pub program: &'static str,
-    /// What scrubjay's environment says.
-    pub wipe: Option<&'static str>,
+    /// What its environment says.
+    pub environment: &'static [(&'static str, &'static str)],
     /// Whether it writes a log.
-    pub journal: bool,
+    pub log: bool,
+    /// What its program runs under.
+    pub under: Under,
 }
+
+/// What a program runs under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// Nothing.
+    Nothing,
+    /// `heaptrack`, as its users record: its interpreter reads a pipe.
+    Heaptrack,
+    /// heaptrack's library alone, which writes a file that nobody interprets.
+    HeaptrackRaw,
+}
+
+type Environment = &'static [(&'static str, &'static str)];
 
 const fn peer(name: &'static str, program: &'static str) -> Allocator {
-    Allocator { name, program, wipe: None, journal: false }
+    Allocator { name, program, environment: &[], log: false, under: Under::Nothing }
 }
 
-const fn ours(name: &'static str, wipe: &'static str, journal: bool) -> Allocator {
-    Allocator { name, program: "with-scrubjay", wipe: Some(wipe), journal }
+const fn under(name: &'static str, under: Under) -> Allocator {
+    Allocator { under, ..peer(name, "with-system") }
+}
+
+const fn jemalloc(name: &'static str, environment: Environment) -> Allocator {
+    Allocator { environment, ..peer(name, "with-jemalloc") }
+}
+
+const fn ours(name: &'static str, environment: Environment, log: bool) -> Allocator {
+    Allocator { environment, log, ..peer(name, "with-scrubjay") }
 }
 
 /// Those of the cost table. The first is what all are compared with, the second
@@ -27,9 +50,14 @@ pub const COST: &[Allocator] = &[
     peer("System again", "with-system"),
     peer("stats_alloc", "with-stats-alloc"),
     peer("dhat", "with-dhat"),
-    ours("count", "off", false),
-    ours("count + wipe", "all", false),
-    ours("journal + wipe", "all", true),
+    ours("count", &[("SCRUBJAY_WIPE", "off")], false),
+    ours("count + wipe", &[("SCRUBJAY_WIPE", "all")], false),
+    ours(
+        "journal without stacks + wipe",
+        &[("SCRUBJAY_WIPE", "all"), ("SCRUBJAY_STACKS", "off")],
+        true,
+    ),
+    ours("journal + wipe", &[("SCRUBJAY_WIPE", "all"), ("SCRUBJAY_STACKS", "on")], true),
 ];
 
 /// Those of the table of wiping: as above, and peers that wipe, too.
@@ -38,6 +66,29 @@ pub const WIPING: &[Allocator] = &[
     peer("System again", "with-system"),
     peer("zeroizing-alloc", "with-zeroizing-alloc"),
     peer("hardened_malloc light", "with-hardened-malloc"),
-    ours("not wiping", "off", false),
-    ours("wiping", "all", false),
+    ours("not wiping", &[("SCRUBJAY_WIPE", "off")], false),
+    ours("wiping", &[("SCRUBJAY_WIPE", "all")], false),
+];
+
+/// Those of the table of stacks. Nobody else in it wipes, so nobody does.
+pub const STACKS: &[Allocator] = &[
+    peer("System", "with-system"),
+    peer("System again", "with-system"),
+    ours("count", &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_MODE", "count")], false),
+    ours("sample", &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_MODE", "sample")], false),
+    ours(
+        "count + stacks",
+        &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_MODE", "count"), ("SCRUBJAY_STACKS", "on")],
+        false,
+    ),
+    ours("journal", &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_STACKS", "off")], true),
+    ours("journal + stacks", &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_STACKS", "on")], true),
+    jemalloc("jemalloc", &[]),
+    jemalloc(
+        "jemalloc prof",
+        &[("_RJEM_MALLOC_CONF", "prof:true,prof_active:true,lg_prof_sample:19")],
+    ),
+    peer("dhat", "with-dhat"),
+    under("heaptrack raw", Under::HeaptrackRaw),
+    under("heaptrack", Under::Heaptrack),
 ];

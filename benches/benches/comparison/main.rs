@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p scrubjay-benches --bench comparison --
-//!     [--table cost|wiping] [--only WORKLOAD] [--rounds N] [--record FOLDER]
+//!     [--table cost|wiping|stacks] [--only WORKLOAD] [--rounds N] [--record FOLDER]
 //! ```
 //!
 //! Each figure is a process of its own. A round runs every allocator once in
@@ -16,6 +16,9 @@ use scrubjay_benches::machine::Machine;
 
 mod allocators;
 mod children;
+mod heaptrack;
+mod model;
+mod overhead;
 mod record;
 mod settings;
 mod share;
@@ -24,7 +27,7 @@ mod units;
 
 use allocators::Allocator;
 use children::Children;
-use settings::Setting;
+use settings::{Build, DEV, FRAME_POINTERS, RELEASE, Setting};
 
 /// Fewer rounds are for a look, not for a claim.
 const ROUNDS: usize = 15;
@@ -37,8 +40,23 @@ pub struct Table {
     pub command: &'static str,
     /// Who takes part; the first two are `System`.
     pub allocators: &'static [Allocator],
-    profiles: &'static [&'static str],
+    /// The columns that tell its settings apart.
+    pub columns: &'static [Column],
+    builds: &'static [&'static Build],
     settings: fn() -> Vec<Setting>,
+}
+
+/// What tells a table's settings apart.
+#[derive(Clone, Copy)]
+pub enum Column {
+    /// How the programs are built.
+    Build,
+    /// What they do.
+    Workload,
+    /// On how many threads.
+    Threads,
+    /// On a stack of how many frames.
+    Depth,
 }
 
 const TABLES: &[Table] = &[
@@ -46,15 +64,25 @@ const TABLES: &[Table] = &[
         name: "cost",
         command: "cargo xtask bench",
         allocators: allocators::COST,
-        profiles: &["release", "dev"],
+        columns: &[Column::Build, Column::Workload, Column::Threads],
+        builds: &[&RELEASE, &DEV],
         settings: settings::cost,
     },
     Table {
         name: "wiping",
         command: "cargo xtask bench --only wiping",
         allocators: allocators::WIPING,
-        profiles: &["release"],
+        columns: &[Column::Workload],
+        builds: &[&RELEASE],
         settings: settings::wiping,
+    },
+    Table {
+        name: "stacks",
+        command: "cargo xtask bench --only stacks",
+        allocators: allocators::STACKS,
+        columns: &[Column::Build, Column::Workload, Column::Depth],
+        builds: &[&FRAME_POINTERS, &RELEASE],
+        settings: settings::stacks,
     },
 ];
 
@@ -62,6 +90,8 @@ const TABLES: &[Table] = &[
 pub struct Measured {
     setting: Setting,
     nanoseconds: Vec<Vec<f64>>,
+    /// An operation's, as whoever counts them says.
+    events: f64,
     /// The most over all rounds, in KiB.
     resident: Vec<u64>,
 }
@@ -79,14 +109,17 @@ struct Options {
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_arguments()?;
     let table = options.table;
-    let (children, settings) = if options.test {
-        (Children::built(), settings::quick())
+    let mut settings = if options.test { settings::quick() } else { (table.settings)() };
+    settings.retain(|setting| setting.name().starts_with(&options.only));
+    let children = if options.test {
+        Children::built()
     } else {
-        (Children::build_all(table.profiles)?, (table.settings)())
+        Children::build_all(table, &settings, options.record.is_some())?
     };
-    let wanted = |setting: &Setting| setting.name().starts_with(&options.only);
-    let settings = settings.into_iter().filter(wanted);
-    let mut all: Vec<Measured> = settings.map(|setting| Measured::new(setting, table)).collect();
+    // What nobody can do has no row.
+    settings.retain(|setting| children.have(&table.allocators[0], setting));
+    let measured = settings.into_iter().map(|setting| Measured::new(setting, table));
+    let mut all: Vec<Measured> = measured.collect();
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         for measured in &mut all {
@@ -105,7 +138,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl Measured {
     fn new(setting: Setting, table: &Table) -> Self {
         let count = table.allocators.len();
-        Self { setting, nanoseconds: vec![Vec::new(); count], resident: vec![0; count] }
+        Self {
+            setting,
+            nanoseconds: vec![Vec::new(); count],
+            events: 0.0,
+            resident: vec![0; count],
+        }
     }
 
     fn run(
@@ -120,11 +158,12 @@ impl Measured {
             // nobody always runs after the same neighbour.
             let turned = (place + round) % count;
             let index = if round.is_multiple_of(2) { turned } else { count - 1 - turned };
-            if !children.have(&allocators[index]) {
+            if !children.have(&allocators[index], &self.setting) {
                 continue;
             }
             let figure = children.run(&allocators[index], &self.setting)?;
             self.nanoseconds[index].push(figure.nanoseconds);
+            self.events = self.events.max(figure.events);
             self.resident[index] = self.resident[index].max(figure.resident);
         }
         Ok(())

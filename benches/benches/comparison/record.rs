@@ -52,9 +52,11 @@ fn of_setting(measured: &Measured, allocators: &[Allocator]) -> Value {
         .collect();
     let setting = &measured.setting;
     json!({
-        "profile": setting.profile,
+        "build": setting.build.name,
         "workload": setting.name(),
         "threads": setting.threads,
+        "depth": setting.depth,
+        "events": measured.events,
         "allocators": allocators,
     })
 }

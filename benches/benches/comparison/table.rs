@@ -6,7 +6,7 @@ use scrubjay_benches::workloads;
 
 use crate::settings::Setting;
 use crate::units::{mebibytes, time};
-use crate::{Measured, Table, share};
+use crate::{Column, Measured, Table, overhead, share};
 
 /// Markdown tables, of time and of memory, and what they mean.
 pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -> String {
@@ -21,9 +21,11 @@ pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -
         text += &columns.times(measured);
     }
     text += &share::text(table, all);
+    text += &overhead::text(table, all);
     text += "\nMost resident memory, MiB (a journal's is pages of its file):\n\n";
     text += &columns.head("System", "");
-    for measured in all.iter().filter(|measured| !share::is_reference(measured)) {
+    let has_memory = |measured: &&Measured| measured.resident[0] > 0;
+    for measured in all.iter().filter(|one| !share::is_reference(one)).filter(has_memory) {
         let cell = |index: usize| mebibytes(measured.resident[index]);
         text += &columns.row(&measured.setting, &cell(0), "", cell);
     }
@@ -36,12 +38,10 @@ pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -
     text
 }
 
-/// Who has a column, and how a row begins.
+/// Who has a column.
 struct Columns<'a> {
     table: &'a Table,
     taking_part: Vec<usize>,
-    /// Whether profiles and threads differ.
-    varied: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -50,17 +50,16 @@ impl<'a> Columns<'a> {
         let taking_part = (0..table.allocators.len())
             .filter(|&index| figures(index).any(|figures| !figures.is_empty()))
             .collect();
-        Self { table, taking_part, varied: table.profiles.len() > 1 }
+        Self { table, taking_part }
     }
 
     fn head(&self, base: &str, last: &str) -> String {
-        let (first, count) =
-            if self.varied { ("profile | workload | threads", 3) } else { ("workload", 1) };
         let names = self.others().map(|index| self.table.allocators[index].name);
-        let mut head = format!("| {first} | {base} | {} |", names.collect::<Vec<_>>().join(" | "));
-        let texts = count.min(2);
-        let numbers = count - texts + self.taking_part.len();
-        let mut rule = format!("{}{}|", "| --- ".repeat(texts), "| --: ".repeat(numbers));
+        let names = names.collect::<Vec<_>>().join(" | ");
+        let (first, mut rule) = head(self.table);
+        let mut head = format!("| {first} | {base} | {names} |");
+        rule += &"| --: ".repeat(self.taking_part.len());
+        rule += "|";
         if !last.is_empty() {
             head += &format!(" {last} |");
             rule += " --: |";
@@ -90,13 +89,9 @@ impl<'a> Columns<'a> {
         last: &str,
         cell: impl Fn(usize) -> String,
     ) -> String {
-        let Setting { profile, threads, .. } = setting;
-        let first = match self.varied {
-            true => format!("{profile} | {} | {threads}", setting.name()),
-            false => setting.name(),
-        };
-        let cells: Vec<String> = self.others().map(cell).collect();
-        let mut row = format!("| {first} | {base} | {} |", cells.join(" | "));
+        let first = cells(self.table, setting);
+        let others: Vec<String> = self.others().map(cell).collect();
+        let mut row = format!("| {first} | {base} | {} |", others.join(" | "));
         if !last.is_empty() {
             row += &format!(" {last} |");
         }
@@ -106,4 +101,32 @@ impl<'a> Columns<'a> {
     fn others(&self) -> impl Iterator<Item = usize> {
         self.taking_part[1..].iter().copied()
     }
+}
+
+/// What stands over a row's first cells, and the rule below that.
+pub fn head(table: &Table) -> (String, String) {
+    let (mut names, mut rule) = (Vec::new(), String::new());
+    for column in table.columns {
+        let (name, side) = match column {
+            Column::Build => ("profile", "---"),
+            Column::Workload => ("workload", "---"),
+            Column::Threads => ("threads", "--:"),
+            Column::Depth => ("depth", "--:"),
+        };
+        names.push(name);
+        rule += &format!("| {side} ");
+    }
+    (names.join(" | "), rule)
+}
+
+/// How a row begins.
+pub fn cells(table: &Table, setting: &Setting) -> String {
+    let cell = |column: &Column| match column {
+        Column::Build => setting.build.name.to_owned(),
+        Column::Workload => setting.name(),
+        Column::Threads => setting.threads.to_string(),
+        Column::Depth if setting.depth == 0 => String::new(),
+        Column::Depth => setting.depth.to_string(),
+    };
+    table.columns.iter().map(cell).collect::<Vec<_>>().join(" | ")
 }

@@ -9,5 +9,5 @@ use hardened_malloc_rs::HardenedMalloc;
 static ALLOCATOR: HardenedMalloc = HardenedMalloc;
 
 fn main() -> ExitCode {
-    scrubjay_benches::child::main(&[])
+    scrubjay_benches::child::main(&[], None)
 }

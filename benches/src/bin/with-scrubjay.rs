@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use scrubjay::{Scrubjay, Tag};
+use scrubjay::{Report, Scrubjay, Tag};
 use scrubjay_benches::child;
 use scrubjay_benches::workloads::Workload;
 
@@ -15,7 +15,7 @@ static TAG: Tag = Tag::new("bench");
 const OWN: &[Workload] = &[Workload { name: "scope64", run: scope64, operations_min: 1 << 10 }];
 
 fn main() -> ExitCode {
-    child::main(OWN)
+    child::main(OWN, Some(events))
 }
 
 /// What `pair64` does, each time in a scope of its own.
@@ -24,4 +24,10 @@ fn scope64(operations: u64) {
         let _scope = TAG.enter();
         drop(black_box(Box::<[u8; 64]>::new_uninit()));
     }
+}
+
+/// What was allocated and freed so far.
+fn events() -> u64 {
+    let total = Report::now().total;
+    total.allocated_blocks + total.freed_blocks
 }

@@ -9,5 +9,5 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> ExitCode {
-    scrubjay_benches::child::main(&[])
+    scrubjay_benches::child::main(&[], None)
 }

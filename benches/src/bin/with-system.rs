@@ -7,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: System = System;
 
 fn main() -> ExitCode {
-    scrubjay_benches::child::main(&[])
+    scrubjay_benches::child::main(&[], None)
 }

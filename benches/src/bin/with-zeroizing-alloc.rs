@@ -9,5 +9,5 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    scrubjay_benches::child::main(&[])
+    scrubjay_benches::child::main(&[], None)
 }

@@ -34,7 +34,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use scrubjay::{Report, Scrubjay};
+use scrubjay::Report;
+#[cfg(not(any(feature = "system", feature = "dhat")))]
+use scrubjay::Scrubjay;
 
 use crate::arguments::Arguments;
 use crate::batches::Batches;
@@ -46,8 +48,13 @@ use crate::model::Model;
 use crate::serve::Server;
 use crate::tokenizer::Text;
 
+#[cfg(not(any(feature = "system", feature = "dhat")))]
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
+
+#[cfg(feature = "dhat")]
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const CORPUS_LINES: usize = 2000;
 const VOCABULARY: usize = 640;
@@ -55,6 +62,8 @@ const VOCABULARY: usize = 640;
 const COMPARED_BATCHES: usize = 4;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "dhat")]
+    let _profiler = dhat::Profiler::builder().testing().build();
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
