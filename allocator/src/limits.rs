@@ -23,7 +23,8 @@ pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
 /// 32 + 128 bytes of the log and 18 of memory: 190 MB at most.
 pub(crate) const SITES_MAX: usize = format::site::COUNT_MAX as usize;
 /// Nodes of the tree of stacks; a stack that finds no room makes no site. A node
-/// takes 16 bytes of the log and 8 of memory: 100 MB at most.
+/// takes 16 bytes of the log and 8 of memory: 400 MB at most. Frames near the
+/// allocation are a stack's own, so there are many more of them than sites.
 pub(crate) const STACK_NODES_MAX: usize = format::stack::NODE_COUNT_MAX as usize;
 /// Frames that are kept of a stack unless told otherwise.
 pub(crate) const STACK_DEPTH_DEFAULT: u32 = 64;
@@ -194,4 +195,12 @@ const _: () = assert!(VAULT_SLOTS_MAX < u32::MAX as usize);
 const _: () = assert!(COLD_ASKED_MIN <= TOUCHED_ASKED_MIN);
 const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
-const _: () = assert!(CELL_PAGES_MAX * format::cell::PAGE_SIZE <= LEDGER_RESERVE);
+const _: () = assert!(
+    CELL_PAGES_MAX * format::cell::PAGE_SIZE
+        + SITES_MAX * (format::site::DECLARATION_SIZE + format::site::COUNTERS_SIZE)
+        + STACK_NODES_MAX * format::stack::SIZE
+        + SITE_PAGES_MAX * format::site::CACHE_PAGE_SIZE
+        + format::registry::RECORD_COUNT_MAX as usize * format::registry::SIZE
+        + GROUPS_MAX * format::frame::slot_count(FRAMES_MAX) as usize * format::frame::ROW_SIZE
+        <= LEDGER_RESERVE
+);

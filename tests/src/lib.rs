@@ -17,6 +17,7 @@ pub mod made;
 pub mod memory;
 pub mod misuse;
 pub mod parallel;
+pub mod paths;
 pub mod random;
 pub mod registers;
 pub mod releases;

@@ -248,6 +248,17 @@ impl Log {
         sums
     }
 
+    /// The same of all sites of a tag together.
+    pub fn site_sums_of(&self, tag: u32) -> [u64; 4] {
+        let mut sums = [0; 4];
+        for site in self.sites.values().filter(|site| site.tag == tag) {
+            for (sum, counter) in sums.iter_mut().zip(self.site_sums(site.index)) {
+                *sum += counter;
+            }
+        }
+        sums
+    }
+
     fn records<'a>(
         &self,
         bytes: &'a [u8],

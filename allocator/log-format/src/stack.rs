@@ -10,7 +10,7 @@ use crate::bytes::{u32_at, u64_at};
 /// Size of a node in bytes.
 pub const SIZE: usize = 16;
 /// Most nodes that a log can hold, the root included.
-pub const NODE_COUNT_MAX: u32 = 1 << 22;
+pub const NODE_COUNT_MAX: u32 = 1 << 24;
 /// Most frames of a stack; outer ones beyond are cut off.
 pub const DEPTH_MAX: u32 = 256;
 
