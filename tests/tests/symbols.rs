@@ -136,6 +136,17 @@ impl Site {
         let symbols = self.folder_of("once", &[(&self.debug, "a.debug")]);
         let (_, first) = self.symbolize(&symbols, &[]);
         assert!(knows_lines(&first), "{first:#?}");
+        // The folder is empty now, and the cache knows.
+        std::fs::remove_file(symbols.join("a.debug")).unwrap();
+        assert_eq!(self.symbolize(&symbols, &[]).1, first);
+        let folder = self.folder.join("cache/scrubjay/symbols");
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
         assert!(!knows_lines(&self.symbolize(&symbols, &[]).1), "a damaged cache is used");
         // It is made anew.
         std::fs::copy(&self.debug, symbols.join("a.debug")).unwrap();
