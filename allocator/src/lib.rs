@@ -91,6 +91,7 @@ mod log_name;
 #[expect(unsafe_code, reason = "maps and moves the pages of large blocks")]
 mod mapped;
 mod modules;
+mod note;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
@@ -147,6 +148,7 @@ pub use allocator::Scrubjay;
 pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
 pub use dump::{dump, start_log};
 pub use inner::{Over, System};
+pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};

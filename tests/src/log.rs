@@ -12,8 +12,9 @@ use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::site::CachedSite;
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Registered, SiteDeclaration, StackNode,
-    TAGS_PER_GROUP, TagDeclaration, event, header, process, registry, site, stack, tag, thread,
+    ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Note, Registered, SiteDeclaration,
+    StackNode, TAGS_PER_GROUP, TagDeclaration, event, header, note, process, registry, site, stack,
+    tag, thread,
 };
 
 use crate::attack::Block;
@@ -62,6 +63,8 @@ pub struct Log {
     pub journal_chunks: BTreeMap<u32, u64>,
     /// The live blocks of watched tags.
     pub registry: Vec<Registered>,
+    /// What the program said about itself.
+    pub notes: Vec<Note>,
     /// Pages of cells that somebody has.
     pub page_count: usize,
     /// Sites that are not a tag's own, by index.
@@ -96,6 +99,7 @@ impl Log {
             going_chunks: 0,
             journal_chunks: BTreeMap::new(),
             registry: Vec::new(),
+            notes: Vec::new(),
             page_count: 0,
             sites: BTreeMap::new(),
             site_counters: BTreeMap::new(),
@@ -180,6 +184,11 @@ impl Log {
                 }
             }
             ChunkKind::Journal => self.take_in_events(header, bytes),
+            ChunkKind::Notes => {
+                for record in self.records(bytes, note::SIZE) {
+                    self.notes.extend(Note::decode(record).expect("a note"));
+                }
+            }
             ChunkKind::Registry => {
                 let records = self.records(bytes, registry::SIZE);
                 self.registry.extend(records.filter_map(Registered::decode));

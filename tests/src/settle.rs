@@ -25,7 +25,7 @@ pub struct Left {
 /// # Panics
 /// Where something else is missing; `largest` is the greatest size of a block.
 pub fn check(log: &Log, largest: u64) -> Left {
-    let (journal, going) = (sums(&log.events), sums(&log.going));
+    let (journal, going) = (sums(log, &log.events), sums(log, &log.going));
     let keys: BTreeSet<_> = log.cells.keys().chain(journal.keys()).chain(going.keys()).collect();
     let mut left = Left { going: going.len(), ..Left::default() };
     for key in keys {
@@ -54,10 +54,10 @@ pub fn check(log: &Log, largest: u64) -> Left {
     left
 }
 
-fn sums(records: &[Record]) -> BTreeMap<(u32, u32), Figures> {
+fn sums(log: &Log, records: &[Record]) -> BTreeMap<(u32, u32), Figures> {
     let mut sums: BTreeMap<_, Figures> = BTreeMap::new();
     for Record { slot, event, .. } in records {
-        sums.entry((*slot, event.site)).or_default().count(event);
+        sums.entry((*slot, log.tag_of(event.site))).or_default().count(event);
     }
     sums
 }

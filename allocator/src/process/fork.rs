@@ -93,6 +93,7 @@ pub(super) fn begin_as_child() {
         return;
     };
     tag::declare_all(store);
+    store.copy_notes(parents);
     journal::forget_orphans();
     site::copy_all(parents, store);
     modules::copy(parents, store);

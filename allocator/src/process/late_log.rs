@@ -50,6 +50,7 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
         new[word].store(old[word].load(Ordering::Relaxed), Ordering::Relaxed);
     }
     tag::declare_all(store);
+    store.copy_notes(before);
     for index in 0..tag::count() {
         if let (Some(old), Some(new)) = (before.totals(index), store.totals(index)) {
             for word in [

@@ -5,12 +5,13 @@
 //! store of before a late start, or of a forked child's parent, is left alone.
 
 mod chunks;
+mod notes;
 mod places;
 mod tables;
 mod words;
 
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::{FileHeader, Mode, header, process};
 
@@ -26,8 +27,9 @@ use tables::Tables;
 pub(crate) use chunks::Room;
 pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
-    Cell, DeclarationWords, ModuleWords, MomentWords, NodeWords, Page, ProcessWords, RegistryWords,
-    RowWords, SiteCounters, SitePage, SiteWords, ThreadWords, TotalsWords, cell_of, store_bytes,
+    Cell, DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, ProcessWords,
+    RegistryWords, RowWords, SiteCounters, SitePage, SiteWords, ThreadWords, TotalsWords, cell_of,
+    store_bytes,
 };
 
 /// What never changes about a store.
@@ -56,6 +58,7 @@ pub(crate) struct Store {
     /// No window will be mapped any more.
     exhausted: AtomicBool,
     ring: places::Ring,
+    note_count: AtomicU32,
     tables: Tables,
 }
 

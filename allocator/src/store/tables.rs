@@ -3,17 +3,19 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
-use scrubjay_log_format::{ChunkKind, cell, frame, module, registry, site, stack, tag, thread};
+use scrubjay_log_format::{
+    ChunkKind, cell, frame, module, note, registry, site, stack, tag, thread,
+};
 
 use crate::limits::{
-    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, SITE_PAGES_MAX, SITES_MAX,
-    STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
+    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, NOTES_MAX, SITE_PAGES_MAX,
+    SITES_MAX, STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
 };
 use crate::os;
 
 use super::{
-    DeclarationWords, ModuleWords, MomentWords, NodeWords, Page, RegistryWords, RowWords,
-    SiteCounters, SitePage, SiteWords, Store, ThreadWords, TotalsWords,
+    DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, RegistryWords,
+    RowWords, SiteCounters, SitePage, SiteWords, Store, ThreadWords, TotalsWords,
 };
 
 /// How many chunks a table needs in a log of the smallest chunks.
@@ -52,6 +54,7 @@ pub(super) struct Tables {
     site_page_count: AtomicU32,
     site_pages: Table<{ directory_size(SITE_PAGES_MAX, site::CACHE_PAGE_SIZE) }>,
     modules: Table<{ directory_size(MODULES_MAX, module::SIZE) }>,
+    notes: Table<{ directory_size(NOTES_MAX, note::SIZE) }>,
 }
 
 impl Store {
@@ -191,5 +194,15 @@ impl Store {
     /// Levels of the registry that were ever used.
     pub(crate) fn registry_levels(&self) -> &AtomicU32 {
         &self.tables.registry_levels
+    }
+
+    /// A note, if its chunk is there.
+    pub(super) fn note(&self, index: u32) -> Option<&'static NoteWords> {
+        self.record(&self.tables.notes, index)
+    }
+
+    /// A note.
+    pub(super) fn note_or_take(&self, index: u32) -> Option<&'static NoteWords> {
+        self.record_or_take(&self.tables.notes, ChunkKind::Notes, index)
     }
 }

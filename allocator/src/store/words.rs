@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use scrubjay_log_format::{cell, frame, module, process, registry, site, stack, tag, thread};
+use scrubjay_log_format::{cell, frame, module, note, process, registry, site, stack, tag, thread};
 
 use crate::limits::TAGS_PER_GROUP;
 
@@ -32,6 +32,8 @@ pub(crate) type SiteCounters = [AtomicU64; site::COUNTER_COUNT];
 pub(crate) type SitePage = [AtomicU64; site::CACHE_PAGE_SIZE / 8];
 /// A loaded module.
 pub(crate) type ModuleWords = [AtomicU64; module::SIZE / 8];
+/// A note.
+pub(crate) type NoteWords = [AtomicU64; note::SIZE / 8];
 /// The process's words.
 pub(crate) type ProcessWords = [AtomicU64; process::WORD_COUNT];
 

@@ -24,6 +24,7 @@ mod logs_are_private_and_overwrite_nothing;
 mod names_of_logs_have_placeholders;
 #[path = "../claims/no_release_leaves_a_secret.rs"]
 mod no_release_leaves_a_secret;
+mod notes_are_in_every_log;
 mod panics_leave_scopes_as_they_were;
 mod policy_and_tag_decide_who_is_wiped;
 mod registers_are_cleared_where_that_is_asked_for;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         logs_are_private_and_overwrite_nothing,
         names_of_logs_have_placeholders,
         no_release_leaves_a_secret,
+        notes_are_in_every_log,
         panics_leave_scopes_as_they_were,
         policy_and_tag_decide_who_is_wiped,
         registers_are_cleared_where_that_is_asked_for,

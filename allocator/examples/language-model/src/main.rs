@@ -29,7 +29,8 @@ mod tags;
 mod tokenizer;
 mod training;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use scrubjay::Report;
 #[cfg(not(any(feature = "system", feature = "dhat")))]
 use scrubjay::Scrubjay;
+use sha2::{Digest, Sha256};
 
 use crate::arguments::Arguments;
 use crate::batches::Batches;
@@ -122,6 +124,7 @@ fn answer_all(arguments: &Arguments, console: &mut Console, server: &Server) -> 
     println!("checkpoints: peak ÷ file size");
     loads::compare(&files)?;
 
+    note(&files.f32)?;
     let model = Arc::new(load(config, &files.f32)?);
     let half = load(config, &files.f16)?;
     println!(
@@ -149,6 +152,16 @@ fn train(config: Config, arguments: &Arguments, corpus: &Path, text: &Text) -> R
     println!("training: {} steps, {config:?}", arguments.steps);
     let plan = training::Plan { corpus, text, seed: arguments.seed, steps: arguments.steps };
     Files::write(&arguments.directory, &training::train(config, &plan)?)
+}
+
+/// Has the log say which model this is.
+fn note(checkpoint: &Path) -> Result<()> {
+    let mut hash = Sha256::new();
+    io::copy(&mut File::open(checkpoint)?, &mut hash)?;
+    scrubjay::note("model", env!("CARGO_PKG_NAME"));
+    scrubjay::note("version", env!("CARGO_PKG_VERSION"));
+    scrubjay::note("weights/sha256", &format!("{:x}", hash.finalize()));
+    Ok(())
 }
 
 fn load(config: Config, path: &Path) -> Result<Model> {
