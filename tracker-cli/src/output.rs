@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 
+use crate::analysis::notes::NoteRow;
 use crate::error::Error;
 
 /// When to use colours.
@@ -30,6 +31,8 @@ pub struct Output {
     path: Option<PathBuf>,
     force: bool,
     is_closed: bool,
+    /// The program's notes, which stand under the first heading.
+    notes: String,
 }
 
 impl Output {
@@ -41,7 +44,8 @@ impl Output {
             Color::Never => ColorChoice::Never,
         };
         let writer = BufWriter::new(AutoStream::new(stdout, choice));
-        Self { writer: Some(writer), path: None, force: false, is_closed: false }
+        let notes = String::new();
+        Self { writer: Some(writer), path: None, force: false, is_closed: false, notes }
     }
 
     /// Writes to a file, created once there is something to write.
@@ -52,12 +56,31 @@ impl Output {
         if !force && path.symlink_metadata().is_ok() {
             return Err(Error::Exists(path.to_path_buf()));
         }
-        Ok(Self { writer: None, path: Some(path.to_path_buf()), force, is_closed: false })
+        let (path, notes) = (Some(path.to_path_buf()), String::new());
+        Ok(Self { writer: None, path, force, is_closed: false, notes })
     }
 
     /// The file that is written, if it is one.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Takes in what the program noted.
+    pub fn set_notes(&mut self, notes: &[NoteRow]) {
+        let line = |note: &NoteRow| {
+            let more = if note.is_cut { "…" } else { "" };
+            format!("  {}: {}{more}\n", one_line(&note.name), one_line(&note.value))
+        };
+        self.notes = notes.iter().map(line).collect();
+    }
+
+    /// Writes the program's notes, a line each.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn write_notes(&mut self) -> io::Result<()> {
+        let notes = std::mem::take(&mut self.notes);
+        self.write_all(notes.as_bytes())
     }
 
     /// Whether the reader has left, so that more writing is in vain.
@@ -98,6 +121,11 @@ impl Output {
             other => other,
         }
     }
+}
+
+/// What a program may note holds no line of an answer.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 impl Write for Output {

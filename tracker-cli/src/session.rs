@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::analysis::damage::{Damage, Damages};
 use crate::analysis::file::LogFile;
+use crate::analysis::ledger::Ledger;
+use crate::analysis::notes::NoteRow;
 use crate::error::{EXIT_FINDINGS, EXIT_FINE, Error};
 use crate::output::{Color, Output};
 use crate::progress::Progress;
@@ -62,6 +64,7 @@ pub struct Session<'s> {
     pub out: Output,
     stderr: &'s mut dyn Write,
     has_findings: bool,
+    notes: Vec<NoteRow>,
 }
 
 /// What every JSON answer begins and ends with.
@@ -70,6 +73,7 @@ struct Document<'a, T> {
     schema_version: u32,
     command: &'static str,
     log: LogName<'a>,
+    notes: &'a [NoteRow],
     #[serde(flatten)]
     body: &'a T,
     damage_count: u64,
@@ -99,7 +103,7 @@ impl<'s> Session<'s> {
             Some(path) => Output::to_file(path, shared.force)?,
             None => Output::to_stdout(stdout, shared.color),
         };
-        Ok(Self { shared, out, stderr, has_findings: false })
+        Ok(Self { shared, out, stderr, has_findings: false, notes: Vec::new() })
     }
 
     /// Whether JSON was asked for.
@@ -134,6 +138,17 @@ impl<'s> Session<'s> {
         Ok(file)
     }
 
+    /// Reads a log's ledger, and remembers what the program noted.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn ledger(&mut self, file: &LogFile) -> Result<Ledger, Error> {
+        let ledger = Ledger::read(file, &self.progress("reading", file))?;
+        self.notes = ledger.notes.rows();
+        self.out.set_notes(&self.notes);
+        Ok(ledger)
+    }
+
     /// A progress bar for one way through the log.
     pub fn progress(&self, what: &'static str, file: &LogFile) -> Progress {
         Progress::new(what, file.size())
@@ -158,8 +173,15 @@ impl<'s> Session<'s> {
             host: &file.header.host,
         };
         let (damage_count, damage) = (damages.count(), damages.kept());
-        let document =
-            Document { schema_version: SCHEMA_VERSION, command, log, body, damage_count, damage };
+        let document = Document {
+            schema_version: SCHEMA_VERSION,
+            command,
+            log,
+            notes: &self.notes,
+            body,
+            damage_count,
+            damage,
+        };
         serde_json::to_writer_pretty(&mut self.out, &document).map_err(std::io::Error::from)?;
         writeln!(self.out)?;
         Ok(())

@@ -103,11 +103,6 @@ impl Estimate {
         Self { value: value.round() as u64, low: low.floor() as u64, high: high.ceil() as u64 }
     }
 
-    /// A figure that is known.
-    pub fn exact(value: u64) -> Self {
-        Self { value, low: value, high: value }
-    }
-
     /// Adds what is known to what is estimated.
     pub fn plus(self, known: u64) -> Self {
         let add = |figure: u64| figure.saturating_add(known);
@@ -206,6 +201,6 @@ mod tests {
         let bytes = seen.all_bytes(1 << 19);
         assert_eq!((bytes.value, bytes.low), (1 << 30, 1 << 30));
         assert_eq!(bytes.high, (1 << 30) + 1_934_036);
-        assert_eq!(seen.all_blocks(&seen), Estimate::exact(1));
+        assert_eq!(seen.all_blocks(&seen), Estimate { value: 1, low: 1, high: 1 });
     }
 }

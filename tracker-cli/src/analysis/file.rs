@@ -20,6 +20,8 @@ pub struct LogFile {
     file: File,
     path: PathBuf,
     size: u64,
+    /// The version of its format.
+    pub version: u32,
     /// What stands in the file header.
     pub header: FileHeader,
     /// The process words, by the constants of [`process`].
@@ -56,10 +58,11 @@ impl LogFile {
         let found = read_up_to(&file, &mut start, 0).map_err(read_error)?;
         let header = FileHeader::decode(&start[..found.min(header::SIZE)])
             .map_err(|source| Error::Header { path: path.clone(), source })?;
+        let version = start[8..12].iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte));
         let words = process::decode(&start[..found]);
         let cut_short = cut_short(size, &header, words.as_ref());
         let process = words.unwrap_or([0; process::WORD_COUNT]);
-        Ok(Self { file, path, size, header, process, cut_short })
+        Ok(Self { file, path, size, version, header, process, cut_short })
     }
 
     /// The path by which it was opened.

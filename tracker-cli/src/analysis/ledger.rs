@@ -53,6 +53,8 @@ pub struct Ledger {
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
     pub unused_chunks: u64,
+    /// When the first chunk of the journal that is there was begun, in ticks.
+    pub first_chunk_ticks: Option<u64>,
     /// When the last chunk of the journal was begun, in ticks.
     pub last_chunk_ticks: u64,
     /// What could not be read.
@@ -91,6 +93,10 @@ impl Ledger {
             count.chunks += 1;
             count.sealed += u64::from(header.payload_checksum.is_some());
             let Some(kind) = ledger_kind(&header) else {
+                if header.kind == ChunkKind::Journal as u16 {
+                    let first = ledger.first_chunk_ticks.unwrap_or(u64::MAX);
+                    ledger.first_chunk_ticks = Some(first.min(header.base_ticks));
+                }
                 ledger.last_chunk_ticks = ledger.last_chunk_ticks.max(header.base_ticks);
                 continue;
             };

@@ -32,6 +32,7 @@ pub mod structure;
 
 pub mod site_ledger;
 
+pub mod held;
 pub mod peak;
 pub mod run;
 

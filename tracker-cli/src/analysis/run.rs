@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::clock::Clock;
 use super::file::LogFile;
 use super::ledger::Ledger;
+use super::slots::last_mode;
 
 /// How a process ended, as far as its log tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,7 +73,22 @@ pub struct Run {
     pub end: End,
     /// Until the end, or the last moment that the ledger knows of.
     pub duration_ns: Option<u64>,
+    /// As the log began.
     pub mode: &'static str,
+    /// At the end, and how often it was changed.
+    pub last_mode: &'static str,
+    pub mode_changes: u64,
+    /// Whether stacks were recorded last, and how they are captured.
+    pub has_stacks: bool,
+    pub engine: &'static str,
+    /// Most frames that are kept of a stack; 0 in logs of version 1.
+    pub stack_depth: u32,
+    /// Mean distance of two samples; 0 in logs of version 1.
+    pub sample_interval_bytes: u64,
+    /// What happens at the log's limit: "stop" or "ring".
+    pub at_limit: &'static str,
+    /// From when on the journal is there; null for its beginning.
+    pub journal_since_ns: Option<u64>,
     pub wipe_policy: &'static str,
     pub is_late: bool,
     pub is_forked: bool,
@@ -101,6 +117,14 @@ impl Run {
             end: End::of(file),
             duration_ns: clock.ns(last_ticks(file, ledger)),
             mode: mode_name(header.mode),
+            last_mode: mode_name(last_mode(file)),
+            mode_changes: words[process::MODE_CHANGE_COUNT],
+            has_stacks: words[process::MODE] & process::MODE_STACKS != 0,
+            engine: engine_name(words[process::ENGINE]),
+            stack_depth: header.stack_depth,
+            sample_interval_bytes: header.sample_interval,
+            at_limit: if words[process::AT_LIMIT] == 0 { "stop" } else { "ring" },
+            journal_since_ns: journal_since(file, ledger).and_then(|ticks| clock.ns(ticks)),
             wipe_policy: wipe_name(header.wipe),
             is_late: header.has(header::FLAG_LATE),
             is_forked: header.has(header::FLAG_FORKED),
@@ -125,6 +149,23 @@ pub fn last_ticks(file: &LogFile, ledger: &Ledger) -> u64 {
     let last_frame = ledger.frames.ring(&file.header).last().map_or(0, |frame| frame.ticks);
     let candidates = [words[pair], words[process::PEAK_TICKS], last_frame, ledger.last_chunk_ticks];
     candidates.into_iter().max().unwrap_or(0).max(file.header.start_ticks)
+}
+
+/// From when on the journal of a ring is there, in ticks; `None` where nothing
+/// was overwritten. It has single events of before.
+fn journal_since(file: &LogFile, ledger: &Ledger) -> Option<u64> {
+    let is_overwritten = file.process[process::OVERWRITTEN_CHUNK_COUNT] > 0;
+    ledger.first_chunk_ticks.filter(|_| is_overwritten)
+}
+
+/// How stacks are captured.
+fn engine_name(engine: u64) -> &'static str {
+    match engine {
+        process::ENGINE_NONE => "none",
+        process::ENGINE_FRAME_POINTERS => "frame-pointers",
+        process::ENGINE_UNWIND_TABLES => "unwind-tables",
+        _ => "unknown",
+    }
 }
 
 /// A mode's name.

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::question::{Asked, BlockArguments, TagArguments};
 use super::rows::{BlockRows, LevelRow, frame_rows, level_table, live_rows, moment_rows};
+use super::sites::{SiteArguments, SiteRows};
 use crate::analysis::damage::Damages;
+use crate::analysis::held::Held;
 use crate::analysis::peak::{self, Coverage, Moment, Until};
 use crate::analysis::run::{End, last_ticks};
 use crate::error::Error;
@@ -26,6 +28,8 @@ pub struct Arguments {
     at: Option<f64>,
     #[command(flatten)]
     blocks: BlockArguments,
+    #[command(flatten)]
+    sites: SiteArguments,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -47,13 +51,15 @@ struct Live {
     live_bytes: i64,
     live_blocks: Option<i64>,
     tags: Vec<LevelRow>,
+    #[serde(flatten)]
+    sites: SiteRows,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     blocks: Option<BlockRows>,
 }
 
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
-    let asked = arguments.about.open(&session)?;
+    let asked = arguments.about.open(&mut session)?;
     let Asked { file, ledger, clock, .. } = &asked;
     let at = match arguments.at {
         None => None,
@@ -64,6 +70,8 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     };
     let mut damages = ledger.damages.clone();
     let moment = journal_moment(&asked, at, arguments.blocks, &mut session, &mut damages)?;
+    let held = held(&asked, at, moment.as_ref());
+    let sites = SiteRows::new(&held, &asked, &arguments.sites, &mut session, &mut damages)?;
 
     let (source, mut tags) = match (at, &moment) {
         // At the end the ledger knows, whatever the journal lacks.
@@ -88,6 +96,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         live_bytes: tags.iter().map(|row| row.bytes).sum(),
         live_blocks: tags.iter().map(|row| row.blocks).sum(),
         tags,
+        sites,
         blocks,
     };
     if session.is_json() {
@@ -97,6 +106,32 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     }
     session.report(file, &damages);
     session.end()
+}
+
+/// Who held it: by the journal, else by what the sites counted until the end.
+fn held(asked: &Asked, at: Option<u64>, moment: Option<&Moment>) -> Held {
+    let Asked { file, ledger, .. } = asked;
+    if ledger.sites.count() == 0 {
+        return Held::unknown("this log has no stacks; modes sample and journal record them");
+    }
+    match moment {
+        Some(moment) if is_told(asked, at) && moment.damages.is_empty() => {
+            Held::by_journal(ledger, &moment.sites)
+        }
+        _ if at.is_some() => Held::unknown("for a moment before the end it takes a journal of it"),
+        _ => Held::by_counters(file, ledger),
+    }
+}
+
+/// Whether the journal has every event until a moment, or what it lacks is told
+/// by the counters.
+fn is_told(asked: &Asked, at: Option<u64>) -> bool {
+    let journal_end = asked.file.process[process::JOURNAL_END_TICKS];
+    match Coverage::of(&asked.file, &asked.ledger) {
+        Coverage::Whole | Coverage::Since => true,
+        Coverage::Dropped(_) => at.is_some_and(|at| journal_end > 0 && at <= journal_end),
+        Coverage::None => false,
+    }
 }
 
 /// The moment by the journal, where it is asked for and can tell.
@@ -110,7 +145,8 @@ fn journal_moment(
     let Asked { file, ledger, .. } = asked;
     let with_blocks = blocks.blocks;
     let coverage = Coverage::of(file, ledger);
-    if !blocks.has_journal(coverage)? || (!with_blocks && at.is_none()) {
+    let has_sites = ledger.sites.count() > 0 && is_told(asked, at);
+    if !blocks.has_journal(coverage)? || (!with_blocks && at.is_none() && !has_sites) {
         return Ok(None);
     }
     let journal_end = file.process[process::JOURNAL_END_TICKS];
@@ -128,8 +164,8 @@ fn journal_moment(
     let until = at.map_or(Until::End, Until::Ticks);
     let moment = peak::moment(file, ledger, until, with_blocks, &progress)?;
     damages.merge(moment.damages.clone());
-    if with_blocks && ledger.has_older_blocks(file) {
-        session.say("blocks of before the log are in the figures, but not in the list of blocks");
+    if with_blocks && (ledger.has_older_blocks(file) || coverage == Coverage::Since) {
+        session.say("blocks born before the journal are in the figures, not in the list of blocks");
     }
     Ok(Some(moment))
 }
@@ -152,6 +188,7 @@ impl Live {
             _ => "from the last frame before",
         };
         writeln!(out, "{}", text::heading(&format!("Live{what} {when}, {source}")))?;
+        out.write_notes()?;
         let blocks = self.live_blocks.map_or_else(String::new, |blocks| {
             format!(" in {}", text::plural(blocks.max(0) as u64, "block"))
         });
@@ -160,6 +197,7 @@ impl Live {
         } else {
             writeln!(out, "  {}{blocks}\n", text::signed_size(self.live_bytes))?;
             write!(out, "{}", level_table(&self.tags, is_narrow))?;
+            self.sites.write(out, "Live", is_narrow)?;
         }
         if let Some(blocks) = &self.blocks {
             blocks.write(out, ", from the journal", is_narrow)?;

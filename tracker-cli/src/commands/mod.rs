@@ -3,9 +3,11 @@
 
 mod leaks;
 mod log;
+mod losses;
 mod peak;
 mod question;
 mod rows;
+mod sites;
 mod summary;
 mod symbols;
 mod tags;

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::question::{Asked, BlockArguments, TagArguments};
 use super::rows::{BlockRows, LevelRow, frame_rows, level_table, moment_rows};
+use super::sites::{SiteArguments, SiteRows};
 use crate::analysis::damage::Damages;
+use crate::analysis::held::Held;
 use crate::analysis::peak::{self, Coverage, Until};
 use crate::error::Error;
 use crate::session::Session;
@@ -21,6 +23,8 @@ pub struct Arguments {
     about: TagArguments,
     #[command(flatten)]
     blocks: BlockArguments,
+    #[command(flatten)]
+    sites: SiteArguments,
 }
 
 #[derive(Serialize)]
@@ -38,23 +42,34 @@ struct Peak {
     tags_source: &'static str,
     tags_at_ns: Option<u64>,
     tags: Vec<LevelRow>,
+    #[serde(flatten)]
+    sites: Option<SiteRows>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     blocks: Option<BlockRows>,
 }
 
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
-    let asked = arguments.about.open(&session)?;
+    let asked = arguments.about.open(&mut session)?;
     let mut damages = asked.ledger.damages.clone();
     let mut answer = of_ledger(&asked);
+    let mut held = Held::unknown(if asked.ledger.sites.count() == 0 {
+        "this log has no stacks; modes sample and journal record them"
+    } else {
+        "it takes a journal of that moment; scrubjay leaks tells of the end"
+    });
     let coverage = Coverage::of(&asked.file, &asked.ledger);
     if arguments.blocks.has_journal(coverage)? {
-        let (from_journal, journal_damages) = of_journal(&asked, arguments.blocks, &session)?;
+        let (from_journal, by_site, journal_damages) =
+            of_journal(&asked, arguments.blocks, &session)?;
         // A journal that ends early still holds the peak if nothing later
         // exceeded it.
         let is_whole = coverage == Coverage::Whole && journal_damages.is_empty();
         if is_whole || from_journal.bytes >= answer.bytes {
             answer = from_journal;
+            if asked.ledger.sites.count() > 0 {
+                held = by_site;
+            }
         } else if arguments.blocks.blocks {
             session.say(
                 "the journal lacks the events of the peak; the blocks are those of its own peak",
@@ -63,6 +78,8 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         }
         damages.merge(journal_damages);
     }
+    let sites = SiteRows::new(&held, &asked, &arguments.sites, &mut session, &mut damages)?;
+    answer.sites = Some(sites);
     if session.is_json() {
         session.json("peak", &asked.file, &answer, &damages)?;
     } else {
@@ -97,6 +114,7 @@ fn of_ledger(asked: &Asked) -> Peak {
         tags_source: if frame.is_some() { tags_source } else { "none" },
         tags_at_ns: frame.and_then(|frame| clock.ns(frame.ticks)),
         tags: frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame)),
+        sites: None,
         blocks: None,
     }
 }
@@ -105,13 +123,14 @@ fn of_journal(
     asked: &Asked,
     blocks: BlockArguments,
     session: &Session<'_>,
-) -> Result<(Peak, Damages), Error> {
+) -> Result<(Peak, Held, Damages), Error> {
     let Asked { file, ledger, clock, .. } = asked;
     let progress = session.progress("finding the peak", file);
     let (found, mut damages) = peak::find(file, ledger, asked.tag, &progress)?;
     let progress = session.progress("going there", file);
     let moment = peak::moment(file, ledger, Until::Peak(found), blocks.blocks, &progress)?;
     damages.merge(moment.damages);
+    let held = Held::by_journal(ledger, &moment.sites);
     let at_ns = clock.ns(found.ticks);
     let peak = Peak {
         tag: asked.tag.map(|index| ledger.name(index)),
@@ -122,9 +141,10 @@ fn of_journal(
         tags_source: "journal",
         tags_at_ns: at_ns,
         tags: moment_rows(ledger, &moment.levels),
+        sites: None,
         blocks: blocks.blocks.then(|| BlockRows::new(moment.blocks, moment.ticks, blocks, asked)),
     };
-    Ok((peak, damages))
+    Ok((peak, held, damages))
 }
 
 impl Peak {
@@ -139,6 +159,7 @@ impl Peak {
         };
         let at = text::moment(self.at_ns);
         writeln!(out, "{}", text::heading(&title))?;
+        out.write_notes()?;
         writeln!(
             out,
             "  {} ({} bytes) at {at}, {right}",
@@ -157,6 +178,9 @@ impl Peak {
         }
         if !self.tags.is_empty() {
             write!(out, "{}", level_table(&self.tags, is_narrow))?;
+        }
+        if let Some(sites) = &self.sites {
+            sites.write(out, "Live then", is_narrow)?;
         }
         if let Some(blocks) = &self.blocks {
             blocks.write(out, " live then", is_narrow)?;

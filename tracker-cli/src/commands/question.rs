@@ -40,9 +40,9 @@ impl TagArguments {
     ///
     /// # Errors
     /// Where the log cannot be read, or has no such tag.
-    pub fn open(&self, session: &Session<'_>) -> Result<Asked, Error> {
+    pub fn open(&self, session: &mut Session<'_>) -> Result<Asked, Error> {
         let file = session.open(&self.path)?;
-        let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+        let ledger = session.ledger(&file)?;
         let tag = self.tag.as_deref().map(|name| ledger.find(name)).transpose()?;
         Ok(Asked { clock: Clock::new(&file), file, ledger, tag })
     }

@@ -169,7 +169,11 @@ pub struct BlockRow {
     pub age_ns: Option<u64>,
 }
 
-fn as_hexadecimal<S: serde::Serializer>(address: &u64, out: S) -> Result<S::Ok, S::Error> {
+/// An address as JSON has it.
+///
+/// # Errors
+/// The serializer's.
+pub fn as_hexadecimal<S: serde::Serializer>(address: &u64, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(&format_args!("{address:#x}"))
 }
 

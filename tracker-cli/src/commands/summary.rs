@@ -7,6 +7,7 @@ use scrubjay_log_format::process;
 use serde::Serialize;
 
 use super::Log;
+use super::losses::Losses;
 use super::rows::{LevelRow, TagRow, Totals, frame_rows, level_table, tag_rows};
 use crate::analysis::clock::Clock;
 use crate::analysis::file::LogFile;
@@ -41,24 +42,10 @@ struct Peak {
     tags: Vec<LevelRow>,
 }
 
-#[derive(Serialize)]
-struct Losses {
-    events_dropped: u64,
-    journal_end_reason: Option<&'static str>,
-    journal_end_at_ns: Option<u64>,
-    waits: u64,
-    waited_ns: Option<u64>,
-    threads_without_slot: u64,
-    cell_pages_refused: u64,
-    tags_refused: u64,
-    threads_not_yet_moved: u64,
-    damaged_blocks: u64,
-}
-
 /// Answers; the exit code.
 pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
     let file = session.open(&log.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let ledger = session.ledger(&file)?;
     let summary = Summary {
         run: Run::new(&file, &ledger),
         totals: Totals::new(&ledger.totals()),
@@ -86,76 +73,6 @@ fn peak_of(file: &LogFile, ledger: &Ledger) -> Peak {
         at_ns: (ticks > 0).then(|| clock.ns(ticks)).flatten(),
         bound_bytes: peak::process_bound(file),
         tags,
-    }
-}
-
-impl Losses {
-    fn new(file: &LogFile, ledger: &Ledger) -> Self {
-        let words = &file.process;
-        let clock = Clock::new(file);
-        let end_ticks = words[process::JOURNAL_END_TICKS];
-        Self {
-            events_dropped: ledger.totals().dropped_events(),
-            journal_end_reason: match words[process::JOURNAL_END_REASON] {
-                0 => None,
-                process::JOURNAL_END_LIMIT => Some("limit"),
-                process::JOURNAL_END_NO_SPACE => Some("no-space"),
-                _ => Some("unknown"),
-            },
-            journal_end_at_ns: (end_ticks > 0).then(|| clock.ns(end_ticks)).flatten(),
-            waits: words[process::WAIT_COUNT],
-            waited_ns: clock.span_ns(words[process::WAIT_TICKS]),
-            threads_without_slot: words[process::THREAD_OVERFLOW_COUNT],
-            cell_pages_refused: words[process::CELL_OVERFLOW_COUNT],
-            tags_refused: words[process::TAG_OVERFLOW_COUNT],
-            threads_not_yet_moved: ledger.laggards(),
-            damaged_blocks: words[process::CORRUPTION_COUNT],
-        }
-    }
-
-    fn sentences(&self, events_in_flight: u64) -> Vec<String> {
-        let mut lines = Vec::new();
-        if self.events_dropped > 0 {
-            let why = match self.journal_end_reason {
-                Some("limit") => ": the log reached its limit",
-                Some("no-space") => ": the file system had no more room",
-                _ => " for want of room",
-            };
-            let events = text::plural(self.events_dropped, "event");
-            lines.push(format!("{events} not in the journal{why}; the ledger has them"));
-        }
-        if let Some(ns) = self.journal_end_at_ns {
-            lines.push(format!("the journal ends at {}", text::time(ns)));
-        }
-        if self.waits > 0 {
-            let waited = text::moment(self.waited_ns);
-            lines.push(format!(
-                "threads waited {} for room in the journal, {waited} together",
-                if self.waits == 1 {
-                    "once".into()
-                } else {
-                    format!("{} times", text::count(self.waits))
-                }
-            ));
-        }
-        let counted = [
-            (self.threads_without_slot, "thread", "found no slot and counted together"),
-            (self.cell_pages_refused, "page", "of counters refused; counted together"),
-            (self.tags_refused, "tag", "too many; counted as untagged"),
-            (
-                self.threads_not_yet_moved,
-                "thread",
-                "counted in memory of before the log, as of then",
-            ),
-            (self.damaged_blocks, "block", "found damaged when freed"),
-            (events_in_flight, "event", "in flight at the last moment"),
-        ];
-        for (count, noun, what) in counted {
-            if count > 0 {
-                lines.push(format!("{} {what}", text::plural(count, noun)));
-            }
-        }
-        lines
     }
 }
 
@@ -201,6 +118,15 @@ impl Summary {
             facts += &format!(", {}", text::plural(run.events, "event"));
         }
         writeln!(out, "  {facts}")?;
+        out.write_notes()?;
+        if run.mode_changes > 0 {
+            let changes = text::plural(run.mode_changes, "time");
+            writeln!(out, "  The mode was changed {changes}, last to {}.", run.last_mode)?;
+        }
+        if let Some(ns) = run.journal_since_ns {
+            let since = text::time(ns);
+            writeln!(out, "  A ring: the journal holds from {since} on; the ledger has all.")?;
+        }
         if run.is_late {
             writeln!(out, "  The log began after the process; the ledger counts from its start.")?;
         }

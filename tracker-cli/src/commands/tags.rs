@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::Log;
 use super::rows::{TagRow, tag_rows};
 use super::tree;
-use crate::analysis::ledger::Ledger;
 use crate::error::Error;
 use crate::session::Session;
 use crate::text;
@@ -41,7 +40,7 @@ struct Level {
 /// Answers; the exit code.
 pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
     let file = session.open(&log.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let ledger = session.ledger(&file)?;
     let rows = tag_rows(&file, &ledger);
     let levels = levels(&rows);
     let answer = Tags { tags: rows, levels };
@@ -62,6 +61,7 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
                 text::size(level.wiped_bytes),
             ]);
         }
+        session.out.write_notes()?;
         write!(session.out, "{table}")?;
         writeln!(
             session.out,

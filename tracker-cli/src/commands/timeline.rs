@@ -57,7 +57,7 @@ struct Point {
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
     let file = session.open(&arguments.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let ledger = session.ledger(&file)?;
     let index = arguments.tag.as_deref().map(|name| ledger.find(name)).transpose()?;
     let timeline = Timeline::new(&file, &ledger, index);
     if session.is_json() {
@@ -125,6 +125,7 @@ impl Timeline {
         let what = arguments.tag.as_deref().unwrap_or("all tags");
         let title = format!("Live bytes of {what}, from {} frames", self.points.len());
         writeln!(out, "{}", text::heading(&title))?;
+        out.write_notes()?;
         for line in (0..HEIGHT).rev() {
             let label = if line == HEIGHT - 1 { text::size(greatest) } else { String::new() };
             let drawing = bars(&whole, greatest, line, HEIGHT);

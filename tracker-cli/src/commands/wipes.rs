@@ -87,7 +87,7 @@ fn vault_sentence(word: &str) -> &'static str {
 
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
-    let asked = arguments.about.open(&session)?;
+    let asked = arguments.about.open(&mut session)?;
     let answer = Wipes::new(&asked, arguments);
     if !answer.findings.is_empty() {
         session.found();
@@ -239,6 +239,7 @@ impl Wipes {
         let of = self.tag.as_ref().map_or_else(String::new, |tag| format!(" of {tag}"));
         let title = format!("Where every allocated byte{of} went, wipe {}", self.wipe_policy);
         writeln!(out, "{}", text::heading(&title))?;
+        out.write_notes()?;
         let titles = ["tag", "allocated", "live", "wiped", "returned", "carried", "unwiped"];
         let mut table = text::Table::new(&titles, is_narrow);
         let names = self.tags.iter().map(|row| (&row.tag[..], row.evidence.allocated_bytes));

@@ -79,17 +79,23 @@ pub fn run(arguments: &Arguments, session: Session<'_>) -> Result<u8, Error> {
     session.end()
 }
 
-struct Dump<'a, 's> {
-    file: &'a LogFile,
-    ledger: &'a Ledger,
-    clock: Clock,
+/// A dump in the making.
+pub(super) struct Dump<'a, 's> {
+    pub(super) file: &'a LogFile,
+    pub(super) ledger: &'a Ledger,
+    pub(super) clock: Clock,
     session: Session<'s>,
     damages: Damages,
 }
 
 impl Dump<'_, '_> {
     /// One record: where it stands, what it is, its fields in order.
-    fn line(&mut self, offset: u64, record: &str, fields: &[Field<'_>]) -> Result<(), Error> {
+    pub(super) fn line(
+        &mut self,
+        offset: u64,
+        record: &str,
+        fields: &[Field<'_>],
+    ) -> Result<(), Error> {
         if self.session.is_json() {
             let out = &mut self.session.out;
             let record = Record { offset, record, fields };
@@ -109,7 +115,7 @@ impl Dump<'_, '_> {
         Ok(())
     }
 
-    fn damage(&mut self, damage: Damage) -> Result<(), Error> {
+    pub(super) fn damage(&mut self, damage: Damage) -> Result<(), Error> {
         let fields = [("chunk", json!(damage.chunk)), ("what", json!(damage.what))];
         self.line(damage.offset, "damage", &fields)?;
         self.damages.add(damage);
@@ -133,6 +139,8 @@ impl Dump<'_, '_> {
             ("frame_capacity", json!(header.frame_capacity)),
             ("limit_bytes", json!(header.limit_bytes)),
             ("page_size", json!(header.page_size)),
+            ("sample_interval", json!(header.sample_interval)),
+            ("stack_depth", json!(header.stack_depth)),
         ];
         self.line(0, "file", &fields)?;
         let words = self.file.process;
@@ -156,6 +164,9 @@ impl Dump<'_, '_> {
             return self.events(header, bytes);
         }
         let Some(kind) = ledger_kind(header) else { return Ok(()) };
+        if kind >= ChunkKind::Stacks {
+            return self.sites(header, kind, bytes);
+        }
         for (index, offset, record) in records(self.file, header, kind, bytes) {
             if record.iter().all(|&byte| byte == 0) {
                 continue;
@@ -309,7 +320,7 @@ impl Dump<'_, '_> {
     }
 
     /// A record of words, of which those that are not zero are told.
-    fn words(
+    pub(super) fn words(
         &mut self,
         offset: u64,
         record: &str,
@@ -328,7 +339,7 @@ impl Dump<'_, '_> {
     }
 }
 
-type Field<'n> = (&'n str, Value);
+pub(super) type Field<'n> = (&'n str, Value);
 
 /// A record as JSON: its place and kind first, then its fields in order.
 struct Record<'r> {

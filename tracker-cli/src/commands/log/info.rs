@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use scrubjay_log_format::{ChunkKind, ClockKind, VERSION, process};
+use scrubjay_log_format::{ChunkKind, ClockKind, process};
 use serde::Serialize;
 
 use crate::analysis::clock::Clock;
-use crate::analysis::ledger::Ledger;
 use crate::analysis::run::Run;
 use crate::commands::Log;
+use crate::commands::losses::Losses;
 use crate::error::Error;
 use crate::session::Session;
 use crate::text;
@@ -28,6 +28,11 @@ struct Info {
     frame_spacing_ns: u64,
     frames_skipped: u64,
     tags: u64,
+    sites: u64,
+    stack_frames: u64,
+    modules: u64,
+    note_count: u64,
+    losses: Losses,
     thread_slots: u64,
     chunks: Vec<Kind>,
     unused_chunks: u64,
@@ -44,12 +49,12 @@ struct Kind {
 /// Answers; the exit code.
 pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
     let file = session.open(&log.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let ledger = session.ledger(&file)?;
     let header = &file.header;
     let chunk_size = u64::from(header.chunk_size);
     let clock = Clock::new(&file);
     let info = Info {
-        version: VERSION,
+        version: file.version,
         run: Run::new(&file, &ledger),
         chunk_size_bytes: header.chunk_size,
         limit_bytes: header.limit_bytes,
@@ -65,6 +70,11 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
         frame_spacing_ns: file.process[process::FRAME_SPACING_NS],
         frames_skipped: file.process[process::FRAME_SKIPPED_COUNT],
         tags: ledger.known().count() as u64,
+        sites: ledger.sites.count(),
+        stack_frames: ledger.sites.frame_count(),
+        modules: ledger.module_count,
+        note_count: ledger.notes.count(),
+        losses: Losses::new(&file, &ledger),
         thread_slots: ledger.threads.len() as u64,
         chunks: ledger
             .kinds
@@ -97,6 +107,19 @@ impl Info {
             || "not measured".into(),
             |tick_ns| format!("{tick_ns:.6} ns a tick, measured {} times", self.clock_pairs),
         );
+        let mut mode = format!("{}, wipe {}", run.mode, run.wipe_policy);
+        if run.mode_changes > 0 {
+            let changes = text::plural(run.mode_changes, "change");
+            mode += &format!("; {changes}, now {}", run.last_mode);
+        }
+        if run.mode == "sample" || run.last_mode == "sample" {
+            mode += &format!(", a sample every {}", text::size(run.sample_interval_bytes));
+        }
+        let stacks = if run.has_stacks {
+            format!("by {}, {} frames at most", run.engine, text::count(run.stack_depth.into()))
+        } else {
+            "not recorded".into()
+        };
         let flags = [(run.is_late, "late start"), (run.is_forked, "forked child")];
         let flags: Vec<&str> = flags.iter().filter(|(is, _)| *is).map(|&(_, name)| name).collect();
         let facts = [
@@ -110,7 +133,9 @@ impl Info {
             ("host", run.host.clone()),
             ("started", run.started_utc.clone()),
             ("end", run.end.sentence().into()),
-            ("mode", format!("{}, wipe {}", run.mode, run.wipe_policy)),
+            ("mode", mode),
+            ("stacks", stacks),
+            ("at limit", run.at_limit.into()),
             ("flags", if flags.is_empty() { "none".into() } else { flags.join(", ") }),
             ("clock", format!("{}, {tick}", self.clock)),
             (
@@ -125,6 +150,16 @@ impl Info {
             ),
             ("tags", text::count(self.tags)),
             (
+                "sites",
+                format!(
+                    "{}, their stacks of {} frames, {}",
+                    text::count(self.sites),
+                    text::count(self.stack_frames),
+                    text::plural(self.modules, "module")
+                ),
+            ),
+            ("notes", text::count(self.note_count)),
+            (
                 "slots",
                 format!(
                     "{} for {}",
@@ -135,6 +170,10 @@ impl Info {
         ];
         for (name, fact) in facts {
             writeln!(out, "{name:<10} {fact}")?;
+        }
+        out.write_notes()?;
+        for line in self.losses.sentences(run.events_in_flight) {
+            writeln!(out, "{:<10} {line}", "lacks")?;
         }
         writeln!(out)?;
         let mut table = text::Table::new(&["chunks", "count", "sealed", "size"], is_narrow);

@@ -1,6 +1,7 @@
 //! Upkeep of the log file.
 
 mod dump;
+mod dump_sites;
 mod info;
 mod symbolize;
 mod verify;

@@ -8,15 +8,17 @@ use crate::analysis::damage::Damages;
 use crate::analysis::findings::{Check, Finding};
 use crate::analysis::ledger::Ledger;
 use crate::analysis::run::{End, Run};
+use crate::analysis::site_ledger::SiteLedger;
 use crate::analysis::verify::{Verdict, verify};
 use crate::commands::Log;
 use crate::error::Error;
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::text;
 
 /// What no check can see changed, since it is told once and has no checksum.
-const WITHOUT_REDUNDANCY: [&str; 7] = [
+const WITHOUT_REDUNDANCY: [&str; 10] = [
     "the process words and the published totals: peaks, when they were, live as published",
     "the frames over time and those of the peak",
     "each thread's name, times and published marks",
@@ -24,6 +26,9 @@ const WITHOUT_REDUNDANCY: [&str; 7] = [
     "an event's time, and its alloc's address where it is not freed, in chunks not yet sealed",
     "when a block of a watched tag was allocated, as the registry has it",
     "all counters of a log in count mode, but for the wipe evidence",
+    "sites' counters without a journal, as long as a tag's sites are not more than its cells",
+    "a sample's estimates and their variances, and what a fork inherited of each site",
+    "when a module was unloaded",
 ];
 
 #[derive(Serialize)]
@@ -35,7 +40,29 @@ struct Answer<'a> {
     checks: Vec<Line>,
     finding_count: u64,
     findings: &'a [Finding],
-    without_redundancy: [&'static str; 7],
+    without_redundancy: [&'static str; 10],
+    /// Null where the log counts no sites, or they move still.
+    sites: Option<Sites>,
+}
+
+/// What the sites' counters are, once settled.
+#[derive(Serialize)]
+struct Sites {
+    count: u64,
+    /// Caches that were being moved when the process died.
+    moves: u64,
+    unsettled: u64,
+    /// What tags have beyond their sites: blocks without a stack.
+    stackless: Vec<Stackless>,
+}
+
+#[derive(Serialize)]
+struct Stackless {
+    tag: String,
+    allocated_bytes: i64,
+    allocated_blocks: i64,
+    freed_bytes: i64,
+    freed_blocks: i64,
 }
 
 #[derive(Serialize)]
@@ -49,7 +76,7 @@ struct Line {
 /// Answers; the exit code.
 pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
     let file = session.open(&log.path)?;
-    let ledger = Ledger::read(&file, &session.progress("reading", &file))?;
+    let ledger = session.ledger(&file)?;
     let verdict = verify(&file, &ledger, |what| Progress::new(what, file.size()))?;
     let run = Run::new(&file, &ledger);
     let answer = Answer {
@@ -61,6 +88,7 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
         finding_count: verdict.findings.count,
         findings: &verdict.findings.kept,
         without_redundancy: WITHOUT_REDUNDANCY,
+        sites: verdict.sites.as_ref().map(|sites| Sites::new(sites, &ledger)),
     };
     if !answer.is_sound {
         session.found();
@@ -88,6 +116,37 @@ fn lines(verdict: &Verdict) -> Vec<Line> {
     Check::ALL.into_iter().map(line).collect()
 }
 
+impl Sites {
+    fn new(settled: &SiteLedger, ledger: &Ledger) -> Self {
+        let stackless = settled.stackless.iter().map(|(&tag, rest)| {
+            let [allocated_bytes, allocated_blocks, freed_bytes, freed_blocks] = *rest;
+            let tag = ledger.name(tag);
+            Stackless { tag, allocated_bytes, allocated_blocks, freed_bytes, freed_blocks }
+        });
+        Self {
+            count: settled.sites.len() as u64,
+            moves: settled.move_count,
+            unsettled: settled.unsettled.len() as u64,
+            stackless: stackless.collect(),
+        }
+    }
+
+    fn write(&self, out: &mut Output) -> Result<(), Error> {
+        let moves = match self.moves {
+            0 => String::new(),
+            count => format!(", {} decided", text::plural(count, "interrupted move")),
+        };
+        writeln!(out, "\n{} counted for themselves{moves}", text::plural(self.count, "site"))?;
+        for rest in &self.stackless {
+            let blocks = text::signed_count(rest.allocated_blocks);
+            let bytes = text::signed_count(rest.allocated_bytes);
+            let tag = &rest.tag;
+            writeln!(out, "  {tag}: {blocks} blocks, {bytes} bytes allocated without a site")?;
+        }
+        Ok(())
+    }
+}
+
 impl Answer<'_> {
     fn write(&self, session: &mut Session<'_>, name: &str) -> Result<(), Error> {
         let out = &mut session.out;
@@ -113,6 +172,9 @@ impl Answer<'_> {
             (false, _) => "not sound",
         };
         writeln!(out, "{name}: {} ({events}{mended})", text::heading(verdict))?;
+        if let Some(sites) = &self.sites {
+            sites.write(out)?;
+        }
         writeln!(out, "\nNothing can tell whether these were changed:")?;
         for what in self.without_redundancy {
             writeln!(out, "  {what}")?;

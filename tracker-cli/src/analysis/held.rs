@@ -1,0 +1,241 @@
+//! Who holds memory, by stack and tag: exactly by the journal or by the sites'
+//! counters, else as a sample tells.
+
+use std::collections::BTreeMap;
+
+use scrubjay_log_format::site;
+
+use super::estimate::{Estimate, Sample};
+use super::file::LogFile;
+use super::ledger::Ledger;
+use super::peak::Levels;
+use super::site_ledger::SiteLedger;
+use super::site_store::SiteCounters;
+
+/// Where the figures come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Every block's life.
+    Journal,
+    /// What each site counted, of all blocks.
+    Counters,
+    /// What each site counted of a sample.
+    Samples,
+    /// Nowhere, and why.
+    None(&'static str),
+}
+
+impl Source {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Counters => "counters",
+            Self::Samples => "samples",
+            Self::None(_) => "none",
+        }
+    }
+
+    /// What stands beside the figures.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Journal => "exact, from the journal",
+            Self::Counters => "exact, from the counters",
+            Self::Samples => "estimate, 95 % interval",
+            Self::None(why) => why,
+        }
+    }
+}
+
+/// The sampled blocks of a stack: those that live, and all there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LiveSample {
+    pub live: Sample,
+    pub all: Sample,
+}
+
+/// What one stack holds under one tag.
+#[derive(Clone, Debug, Default)]
+pub struct HeldSite {
+    /// The tag.
+    pub tag: u32,
+    /// The node of the stack's innermost frame; 0 for blocks without a stack.
+    pub stack: u32,
+    /// The sites that have this tag and stack.
+    pub sites: Vec<u32>,
+    /// Bytes, of those that are counted one by one.
+    pub bytes: i64,
+    /// Likewise the blocks.
+    pub blocks: i64,
+    /// The sample beside them.
+    pub sample: Option<LiveSample>,
+    /// The stack is longer than the log's limit.
+    pub is_truncated: bool,
+    /// Its outermost frame's caller is not known.
+    pub is_lost: bool,
+}
+
+/// All that hold something, the greatest first.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// How the figures are known.
+    pub source: Source,
+    /// The mean distance of two samples in bytes.
+    pub sample_interval: u64,
+    /// The sites.
+    pub sites: Vec<HeldSite>,
+}
+
+impl HeldSite {
+    /// All bytes, where a part is estimated.
+    pub fn estimated_bytes(&self, sample_interval: u64) -> Option<Estimate> {
+        Some(self.sample?.live.all_bytes(sample_interval))
+    }
+
+    /// All blocks, where a part is estimated.
+    pub fn estimated_blocks(&self) -> Option<Estimate> {
+        let sample = self.sample?;
+        Some(sample.live.all_blocks(&sample.all))
+    }
+
+    /// Several sites as one.
+    pub fn sum<'h>(sites: impl IntoIterator<Item = &'h Self>) -> Self {
+        let mut sum = Self::default();
+        for site in sites {
+            sum.add(site.bytes, site.blocks);
+            if let Some(other) = &site.sample {
+                let sample = sum.sample.get_or_insert_default();
+                sample.live.add(&other.live);
+                sample.all.add(&other.all);
+            }
+        }
+        sum
+    }
+
+    fn add(&mut self, bytes: i64, blocks: i64) {
+        self.bytes = self.bytes.wrapping_add(bytes);
+        self.blocks = self.blocks.wrapping_add(blocks);
+    }
+
+    /// What the figures amount to, for the order.
+    fn weight(&self) -> i128 {
+        let estimate = self.sample.map_or(0.0, |sample| sample.live.estimated_bytes);
+        i128::from(self.bytes) + estimate as i128
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.bytes == 0 && self.blocks == 0 && self.sample.is_none_or(|it| it.live.count == 0.0)
+    }
+}
+
+impl Held {
+    /// Nothing, and why.
+    pub fn unknown(why: &'static str) -> Self {
+        Self { source: Source::None(why), sample_interval: 1, sites: Vec::new() }
+    }
+
+    /// What a moment of the journal says.
+    pub fn by_journal(ledger: &Ledger, levels: &Levels) -> Self {
+        let mut groups = Groups::new(ledger);
+        for (&site, level) in levels {
+            groups.of(site).add(level.bytes, level.blocks);
+        }
+        groups.end(Source::Journal, 1)
+    }
+
+    /// What the sites' counters say of the log's last moment.
+    pub fn by_counters(file: &LogFile, ledger: &Ledger) -> Self {
+        let settled = SiteLedger::settle(ledger, None);
+        let mut groups = Groups::new(ledger);
+        let mut has_sample = false;
+        for (&site, counters) in &settled.sites {
+            let declared = ledger.sites.get(site);
+            if declared.is_some_and(|declared| declared.has(site::FLAG_SAMPLED)) {
+                has_sample = true;
+                let sample = groups.of(site).sample.get_or_insert_default();
+                let (live, all) = samples(counters, file.header.sample_interval);
+                sample.live.add(&live);
+                sample.all.add(&all);
+            } else {
+                let (bytes, blocks) = settled.live(site);
+                groups.of(site).add(bytes, blocks);
+            }
+        }
+        if has_sample {
+            // What no site has is what was not sampled: its sample stands for it.
+            return groups.end(Source::Samples, file.header.sample_interval);
+        }
+        for (tag, (bytes, blocks)) in settled.stackless_live(ledger) {
+            groups.of(tag).add(bytes, blocks);
+        }
+        groups.end(Source::Counters, 1)
+    }
+}
+
+/// Sites with the same tag and stack are one.
+struct Groups<'l> {
+    ledger: &'l Ledger,
+    held: BTreeMap<(u32, u32), HeldSite>,
+}
+
+impl<'l> Groups<'l> {
+    fn new(ledger: &'l Ledger) -> Self {
+        Self { ledger, held: BTreeMap::new() }
+    }
+
+    fn of(&mut self, site: u32) -> &mut HeldSite {
+        let declared = self.ledger.sites.get(site);
+        let tag = self.ledger.sites.tag(site);
+        let stack = declared.map_or(0, |declared| declared.stack);
+        // Sites that nothing declares are kept apart.
+        let known = if declared.is_none() && site >= site::FIRST { site } else { tag };
+        let held = self.held.entry((known, stack)).or_default();
+        (held.tag, held.stack) = (tag, stack);
+        held.is_truncated |= declared.is_some_and(|it| it.has(site::FLAG_TRUNCATED));
+        held.is_lost |= declared.is_some_and(|it| it.has(site::FLAG_LOST));
+        if !held.sites.contains(&site) {
+            held.sites.push(site);
+        }
+        held
+    }
+
+    fn end(self, source: Source, sample_interval: u64) -> Held {
+        let mut sites: Vec<HeldSite> = self.held.into_values().collect();
+        sites.retain(|site| !site.is_nothing());
+        sites.sort_by_key(|site| (std::cmp::Reverse(site.weight()), site.tag, site.stack));
+        for site in &mut sites {
+            site.sites.sort_unstable();
+        }
+        Held { source, sample_interval, sites }
+    }
+}
+
+/// A sampled site's blocks: those that live, and all there were.
+fn samples(counters: &SiteCounters, interval: u64) -> (Sample, Sample) {
+    let interval = interval as f64;
+    let sample = |word: &dyn Fn(usize, usize, Option<usize>) -> f64| Sample {
+        count: word(site::ALLOCATED_BLOCKS, site::FREED_BLOCKS, Some(site::INHERITED_BLOCKS)),
+        bytes: word(site::ALLOCATED_BYTES, site::FREED_BYTES, Some(site::INHERITED_BYTES)),
+        estimated_bytes: word(site::ESTIMATED_ALLOCATED_BYTES, site::ESTIMATED_FREED_BYTES, None),
+        estimated_blocks: word(
+            site::ESTIMATED_ALLOCATED_BLOCKS,
+            site::ESTIMATED_FREED_BLOCKS,
+            None,
+        ) / site::BLOCK_UNITS as f64,
+        variance_bytes: word(site::VARIANCE_ALLOCATED_BYTES, site::VARIANCE_FREED_BYTES, None)
+            / site::VARIANCE_UNITS as f64
+            * interval
+            * interval,
+        variance_blocks: word(site::VARIANCE_ALLOCATED_BLOCKS, site::VARIANCE_FREED_BLOCKS, None),
+    };
+    let inherited = |word: Option<usize>| word.map_or(0, |word| counters[word]);
+    // A kill between two words may leave one of them below zero.
+    let live = |plus: usize, minus: usize, more: Option<usize>| {
+        let live = counters[plus].wrapping_sub(counters[minus]).wrapping_add(inherited(more));
+        (live as i64).max(0) as f64
+    };
+    let all = |plus: usize, _: usize, more: Option<usize>| {
+        counters[plus].wrapping_add(inherited(more)) as f64
+    };
+    (sample(&live), sample(&all))
+}

@@ -1,0 +1,295 @@
+//! The sites that held the memory: how much each, how that is known, and the
+//! stack that it came by.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::question::Asked;
+use super::symbols::{SymbolArguments, report};
+use crate::analysis::damage::Damages;
+use crate::analysis::estimate::Estimate;
+use crate::analysis::held::{Held, HeldSite};
+use crate::analysis::modules::Modules;
+use crate::analysis::stacks::Stacks;
+use crate::analysis::symbols::{Frame, Missing, Symbols, fold};
+use crate::error::Error;
+use crate::output::Output;
+use crate::session::Session;
+use crate::text;
+
+/// How sites are shown.
+#[derive(Debug, Args)]
+pub struct SiteArguments {
+    /// Name no more sites than this; the rest is counted
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    top: usize,
+    /// Show no more frames of a stack than this
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    frames: usize,
+    /// Show the frames of the allocator and of the standard library, too
+    #[arg(long)]
+    all_frames: bool,
+    #[command(flatten)]
+    symbols: SymbolArguments,
+}
+
+/// The sites, those with the most bytes first.
+#[derive(Debug, Serialize)]
+pub struct SiteRows {
+    /// "journal", "counters", "samples", or "none".
+    sites_source: &'static str,
+    /// The same as words; for "none" why.
+    sites_are: &'static str,
+    site_count: u64,
+    /// All of them together.
+    sites_bytes: Figure,
+    sites_blocks: Figure,
+    sites: Vec<SiteRow>,
+    /// Those that are not named.
+    more_sites: More,
+    missing_symbols: Vec<Missing>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Figure {
+    value: i64,
+    /// The 95 % interval of an estimate; null where the figure is exact.
+    low: Option<u64>,
+    high: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct SiteRow {
+    tag: String,
+    sites: Vec<u32>,
+    bytes: Figure,
+    blocks: Figure,
+    /// Blocks of a sample that the figures stand on; null where none is.
+    samples: Option<u64>,
+    /// The stack is longer than the log keeps.
+    is_truncated: bool,
+    /// Nobody could tell who called the outermost frame.
+    is_lost: bool,
+    frames: Vec<FrameRow>,
+    /// Frames of the allocator and of the standard library that are left out.
+    frames_folded: u64,
+    /// Frames beyond those asked for.
+    frames_cut: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct More {
+    count: u64,
+    bytes: Figure,
+    blocks: Figure,
+}
+
+#[derive(Debug, Serialize)]
+struct FrameRow {
+    #[serde(serialize_with = "super::rows::as_hexadecimal")]
+    address: u64,
+    function: Option<String>,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    is_inlined: bool,
+    module: Option<String>,
+    #[serde(serialize_with = "super::rows::as_hexadecimal")]
+    module_address: u64,
+    #[serde(skip)]
+    text: String,
+}
+
+impl SiteRows {
+    /// What was held, by site, of one tag or of all; with the symbols of those
+    /// that are named.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn new(
+        held: &Held,
+        asked: &Asked,
+        arguments: &SiteArguments,
+        session: &mut Session<'_>,
+        damages: &mut Damages,
+    ) -> Result<Self, Error> {
+        let options = arguments.symbols.options()?;
+        let is_asked = |site: &&HeldSite| asked.tag.is_none_or(|tag| tag == site.tag);
+        let all: Vec<&HeldSite> = held.sites.iter().filter(is_asked).collect();
+        let (named, rest) = all.split_at(all.len().min(arguments.top));
+        let stacks = Stacks::read(&asked.file)?;
+        let modules = Modules::read(&asked.file)?;
+        let addresses: BTreeSet<u64> =
+            named.iter().flat_map(|site| stacks.frames(site.stack)).collect();
+        let symbols = Symbols::resolve(&asked.file, &modules, addresses, &options)?;
+        damages.merge(symbols.damages.clone());
+        report(&symbols, session);
+        let rows = named.iter().map(|site| {
+            let frames: Vec<&Frame> =
+                stacks.frames(site.stack).flat_map(|address| symbols.frames_of(address)).collect();
+            SiteRow::new(site, &frames, held, asked, arguments)
+        });
+        let figure = |sites: &[&HeldSite]| {
+            let sum = HeldSite::sum(sites.iter().copied());
+            (Figure::bytes(&sum, held), Figure::blocks(&sum, held))
+        };
+        let (whole, more) = (figure(&all), figure(rest));
+        Ok(Self {
+            sites_source: held.source.name(),
+            sites_are: held.source.words(),
+            site_count: all.len() as u64,
+            sites_bytes: whole.0,
+            sites_blocks: whole.1,
+            sites: rows.collect(),
+            more_sites: More { count: rest.len() as u64, bytes: more.0, blocks: more.1 },
+            missing_symbols: symbols.missing().to_vec(),
+        })
+    }
+
+    /// Writes them under a heading, each with its stack.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, out: &mut Output, what: &str, is_narrow: bool) -> Result<(), Error> {
+        if self.sites_source == "none" {
+            writeln!(out, "\n  By site: {}", self.sites_are)?;
+            return Ok(());
+        }
+        let title = format!("{what} by site, {}", self.sites_are);
+        writeln!(out, "\n{}", text::heading(&title))?;
+        if self.site_count == 0 {
+            writeln!(out, "  nothing")?;
+            return Ok(());
+        }
+        let whole = self.sites_bytes.value;
+        let fit = |line: String| if is_narrow { text::elide(&line, text::WIDTH) } else { line };
+        for row in &self.sites {
+            let part = text::percent(row.bytes.value, whole);
+            let samples = row.samples.map_or_else(String::new, |samples| {
+                format!(", from {}", text::plural(samples, "sample"))
+            });
+            let (bytes, blocks) = (row.bytes.size(), row.blocks.count());
+            writeln!(out, "  {bytes} in {blocks}{samples}, {part}  {}", row.tag)?;
+            if row.frames.is_empty() {
+                writeln!(out, "      (no stack)")?;
+            }
+            for frame in &row.frames {
+                writeln!(out, "{}", fit(format!("      {}", frame.text)))?;
+            }
+            let more = match row.frames_cut {
+                0 => None,
+                count => Some(format!("and {} more", text::plural(count, "frame"))),
+            };
+            let cut = row.is_truncated.then(|| "the log keeps no more of this stack".to_owned());
+            let lost = row.is_lost.then(|| "the stack's beginning is not known".to_owned());
+            let remarks: Vec<String> = more.into_iter().chain(cut).chain(lost).collect();
+            if !remarks.is_empty() {
+                writeln!(out, "      … {}", remarks.join("; "))?;
+            }
+            if out.is_closed() {
+                return Ok(());
+            }
+        }
+        if self.more_sites.count > 0 {
+            let More { count, bytes, blocks } = &self.more_sites;
+            let sites = text::plural(*count, "site");
+            writeln!(out, "  and {sites} more: {} in {}", bytes.size(), blocks.count())?;
+        }
+        if self.sites_source == "samples" {
+            writeln!(
+                out,
+                "  together {} in {}",
+                self.sites_bytes.size(),
+                self.sites_blocks.count()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl SiteRow {
+    fn new(
+        site: &HeldSite,
+        frames: &[&Frame],
+        held: &Held,
+        asked: &Asked,
+        arguments: &SiteArguments,
+    ) -> Self {
+        let shown = if arguments.all_frames {
+            frames.to_vec()
+        } else {
+            fold::folded(frames.iter().copied())
+        };
+        let rows: Vec<FrameRow> =
+            shown.iter().take(arguments.frames).map(|frame| FrameRow::new(frame)).collect();
+        Self {
+            tag: asked.ledger.name(site.tag),
+            sites: site.sites.clone(),
+            bytes: Figure::bytes(site, held),
+            blocks: Figure::blocks(site, held),
+            samples: site.sample.map(|sample| sample.live.count as u64),
+            is_truncated: site.is_truncated,
+            is_lost: site.is_lost,
+            frames_folded: (frames.len() - shown.len()) as u64,
+            frames_cut: (shown.len() - rows.len()) as u64,
+            frames: rows,
+        }
+    }
+}
+
+impl FrameRow {
+    fn new(frame: &Frame) -> Self {
+        let text = |text: &Option<std::sync::Arc<str>>| text.as_ref().map(|text| text.to_string());
+        Self {
+            address: frame.address,
+            function: text(&frame.code.function),
+            file: text(&frame.code.file),
+            line: frame.code.line,
+            column: frame.code.column,
+            is_inlined: frame.code.is_inlined,
+            module: text(&frame.module),
+            module_address: frame.module_address,
+            text: frame.to_string(),
+        }
+    }
+}
+
+impl Figure {
+    fn bytes(site: &HeldSite, held: &Held) -> Self {
+        Self::new(site.bytes, site.estimated_bytes(held.sample_interval))
+    }
+
+    fn blocks(site: &HeldSite, _held: &Held) -> Self {
+        Self::new(site.blocks, site.estimated_blocks())
+    }
+
+    fn new(exact: i64, estimate: Option<Estimate>) -> Self {
+        let Some(estimate) = estimate else { return Self { value: exact, low: None, high: None } };
+        let Estimate { value, low, high } = estimate.plus(exact.max(0) as u64);
+        Self { value: value as i64, low: Some(low), high: Some(high) }
+    }
+
+    fn size(&self) -> String {
+        let value = text::signed_size(self.value);
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => {
+                format!("{value} ({} to {})", text::size(low), text::size(high))
+            }
+            _ => value,
+        }
+    }
+
+    fn count(&self) -> String {
+        let value = text::signed_count(self.value);
+        let noun = if self.value == 1 { "block" } else { "blocks" };
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => {
+                format!("{value} ({} to {}) {noun}", text::count(low), text::count(high))
+            }
+            _ => format!("{value} {noun}"),
+        }
+    }
+}
