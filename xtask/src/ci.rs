@@ -60,6 +60,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         counted.run(&[&["test"], &what[..]].concat())?;
         counted.run(&[&["test", "--release"], &what[..]].concat())
     });
+    steps.run("frame pointers", || with_frame_pointers(&mut counted));
     // In release it has run with the other tests.
     steps.run("attack with LTO", || {
         counted.run(attack::WITH_FAT_LTO)?;
@@ -73,6 +74,23 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let finished = steps.finish();
     println!("\n{counted}");
     finished
+}
+
+/// What is claimed of stacks, in builds whose code keeps frame pointers.
+fn with_frame_pointers(counted: &mut TestCount) -> Result<Outcome> {
+    // Apart, so that these flags do not build everything anew.
+    let target = workspace::target()?.join("frame-pointers");
+    for profile in [&["test"][..], &["test", "--release"]] {
+        let unit = ["-p", "scrubjay", "--lib", "capture"];
+        let whole = ["-p", "scrubjay-tests", "--test", "stacks"];
+        for what in [&unit[..], &whole[..]] {
+            let mut command = workspace::cargo(&[profile, what].concat())?;
+            command.env("RUSTFLAGS", "-C force-frame-pointers=yes");
+            command.env("CARGO_TARGET_DIR", &target);
+            counted.run_command(command)?;
+        }
+    }
+    Ok(Outcome::Done)
 }
 
 fn plain(arguments: &[&str]) -> Result<Outcome> {
@@ -143,7 +161,10 @@ struct TestCount {
 impl TestCount {
     /// Runs cargo's tests, shows their output and adds up their results.
     fn run(&mut self, arguments: &[&str]) -> Result<Outcome> {
-        let mut command: Command = workspace::cargo(arguments)?;
+        self.run_command(workspace::cargo(arguments)?)
+    }
+
+    fn run_command(&mut self, mut command: Command) -> Result<Outcome> {
         // Not only the first failing binary's tests.
         command.arg("--no-fail-fast");
         println!("$ {}", workspace::shown(&command));

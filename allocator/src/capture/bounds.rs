@@ -42,12 +42,6 @@ impl Bounds {
         }
     }
 
-    /// Whether they were looked up.
-    #[inline(always)]
-    pub(crate) fn is_known(self) -> bool {
-        self.highest != 0
-    }
-
     /// The stack's end, if the address is on it.
     #[inline(always)]
     pub(super) fn end_above(self, address: usize) -> Option<usize> {

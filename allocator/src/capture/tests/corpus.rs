@@ -220,7 +220,9 @@ fn rayon_joins_and_iterators() {
 unsafe extern "C" fn compare(left: *const c_void, right: *const c_void) -> i32 {
     allocate();
     // SAFETY: the caller sorts words.
-    let (left, right) = unsafe { (left.cast::<u32>().read(), right.cast::<u32>().read()) };
+    let left = unsafe { left.cast::<u32>().read() };
+    // SAFETY: as above.
+    let right = unsafe { right.cast::<u32>().read() };
     left.cmp(&right) as i32
 }
 

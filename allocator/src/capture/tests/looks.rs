@@ -69,7 +69,7 @@ pub(super) fn allocate() {
 /// A stack, seen by both at one place.
 #[inline(never)]
 pub(super) fn look() -> Look {
-    if !BOUNDS.get().is_known() {
+    if BOUNDS.get() == Bounds::UNKNOWN {
         BOUNDS.set(Bounds::of_thread());
     }
     let mut frames = Frames::new();
