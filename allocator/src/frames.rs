@@ -10,6 +10,7 @@ use scrubjay_log_format::{frame, process, tag as tag_format};
 
 use crate::control::control;
 use crate::limits::{FRAME_SPACING_NS, FRAMES_MAX, PEAK_FRAME_RISE, TAGS_PER_GROUP};
+use crate::site::peaks;
 use crate::store::Store;
 use crate::{clock, os, tag};
 
@@ -84,6 +85,7 @@ pub(crate) fn write_peak(store: &'static Store, live: i64) {
     let turn = u32::from(newest.load(Ordering::Relaxed) == u64::from(capacity) + 1);
     let slot = capacity + turn;
     write(store, slot, live);
+    peaks::note_process(store, turn as usize);
     newest.store(u64::from(slot) + 1, Ordering::Release);
 }
 

@@ -17,6 +17,7 @@ use scrubjay_log_format::cell::{
 use scrubjay_log_format::{process, tag as tag_format, thread as thread_format};
 
 use crate::limits::{GROUPS_MAX, QUANTUM_MAX, QUANTUM_MIN, QUANTUM_SHIFT, TAGS_PER_GROUP};
+use crate::site::peaks;
 use crate::store::{Cell, Store, ThreadWords, TotalsWords};
 use crate::thread::Slot;
 use crate::{clock, frames};
@@ -149,7 +150,10 @@ pub(crate) fn publish_tag(store: &Store, cell: &Cell, tag: u32) {
     let Some(totals) = store.totals(tag) else { return };
     let [live, peak, ticks, quantum] = totals_places(totals);
     let marks = [&cell[HIGH], &cell[LOW], &cell[PUBLISHED]];
-    publish_delta(live_of(cell), marks, [live, peak, ticks, quantum]);
+    let (live, is_peak) = publish_delta(live_of(cell), marks, [live, peak, ticks, quantum]);
+    if is_peak {
+        peaks::note_tag(store, tag, live);
+    }
 }
 
 fn totals_places(totals: &TotalsWords) -> [&AtomicU64; 4] {

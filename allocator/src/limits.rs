@@ -20,7 +20,7 @@ pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
 
 /// Sites, the stackless ones of tags included; blocks of those beyond count for
 /// their tag alone (`SITE_OVERFLOW_COUNT`). With what finds them, a site takes
-/// 32 + 128 bytes of the log and 18 of memory: 190 MB at most.
+/// 32 + 128 + 128 bytes of the log and 22 of memory: 330 MB at most.
 pub(crate) const SITES_MAX: usize = format::site::COUNT_MAX as usize;
 /// Nodes of the tree of stacks; a stack that finds no room makes no site. A node
 /// takes 16 bytes of the log and 8 of memory: 400 MB at most. Frames near the
@@ -73,7 +73,7 @@ pub(crate) const LOG_LIMIT_DEFAULT: u64 = 1 << 30;
 pub(crate) const LOG_LIMIT_MAX: u64 = 1 << 40;
 /// Room behind the limit that only the ledger may take, so that it stays exact
 /// when the journal has ended.
-pub(crate) const LEDGER_RESERVE: usize = 1 << 30;
+pub(crate) const LEDGER_RESERVE: usize = 2 << 30;
 /// Longest name of a log, its placeholders filled in, in bytes.
 pub(crate) const PATH_SIZE_MAX: usize = 1024;
 /// How many numbers are tried where a log's name exists.
@@ -197,7 +197,10 @@ const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
 const _: () = assert!(
     CELL_PAGES_MAX * format::cell::PAGE_SIZE
-        + SITES_MAX * (format::site::DECLARATION_SIZE + format::site::COUNTERS_SIZE)
+        + SITES_MAX
+            * (format::site::DECLARATION_SIZE
+                + format::site::COUNTERS_SIZE
+                + format::peak::SITE_SIZE)
         + STACK_NODES_MAX * format::stack::SIZE
         + SITE_PAGES_MAX * format::site::CACHE_PAGE_SIZE
         + format::registry::RECORD_COUNT_MAX as usize * format::registry::SIZE

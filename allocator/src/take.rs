@@ -110,8 +110,9 @@ unsafe fn take_in_slowly<I: Inner>(
         // SAFETY: the block has room for its trailer.
         unsafe { trailer::write(block, layout.size(), site) };
         hot.note(cell, kind, (block as usize, layout.size()), site);
-        hot.alloc(cell, hot.tag(), layout.size());
+        // Before the tag, whose peak may be noted by sites.
         hot.count_site(site, Change::Allocated, layout.size());
+        hot.alloc(cell, hot.tag(), layout.size());
         hot.done();
         return block;
     }

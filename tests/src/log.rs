@@ -9,12 +9,13 @@ use std::path::Path;
 
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::chunk::{self, records_per_chunk};
+use scrubjay_log_format::peak::TagPeak;
 use scrubjay_log_format::site::CachedSite;
 use scrubjay_log_format::thread::ThreadRecord;
 use scrubjay_log_format::{
     ChunkHeader, ChunkKind, Event, EventKind, FileHeader, Note, Registered, SiteDeclaration,
-    StackNode, TAGS_PER_GROUP, TagDeclaration, event, header, note, process, registry, site, stack,
-    tag, thread,
+    StackNode, TAGS_PER_GROUP, TagDeclaration, event, header, note, peak, process, registry, site,
+    stack, tag, thread,
 };
 
 use crate::attack::Block;
@@ -73,6 +74,10 @@ pub struct Log {
     pub site_counters: BTreeMap<u32, SiteCounters>,
     /// What stands in threads' caches in front of them.
     pub cached_sites: Vec<CachedSite>,
+    /// What was live of them at peaks.
+    pub site_peaks: BTreeMap<u32, [u64; peak::SITE_WORD_COUNT]>,
+    /// When tags' sites were noted at their own.
+    pub tag_peaks: BTreeMap<u32, TagPeak>,
     /// Nodes of the tree of stacks.
     pub nodes: BTreeMap<u32, StackNode>,
     /// Tags by name.
@@ -104,6 +109,8 @@ impl Log {
             sites: BTreeMap::new(),
             site_counters: BTreeMap::new(),
             cached_sites: Vec::new(),
+            site_peaks: BTreeMap::new(),
+            tag_peaks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             names: BTreeMap::new(),
             sums: BTreeMap::new(),
@@ -210,6 +217,24 @@ impl Log {
             ChunkKind::SiteCaches => {
                 for page in self.records(bytes, site::CACHE_PAGE_SIZE) {
                     self.cached_sites.extend(site::decode_cache_page(page));
+                }
+            }
+            ChunkKind::SitePeaks => {
+                let first = site::FIRST + first;
+                for (index, record) in (first..).zip(self.records(bytes, peak::SITE_SIZE)) {
+                    let (words, _) = record.as_chunks();
+                    let mut at_peak = [0; peak::SITE_WORD_COUNT];
+                    for (place, word) in at_peak.iter_mut().zip(words) {
+                        *place = u64::from_le_bytes(*word);
+                    }
+                    self.site_peaks.insert(index, at_peak);
+                }
+            }
+            ChunkKind::TagPeaks => {
+                for (index, record) in (first..).zip(self.records(bytes, peak::TAG_SIZE)) {
+                    if let Some(noted) = TagPeak::decode(record) {
+                        self.tag_peaks.insert(index, noted);
+                    }
                 }
             }
             ChunkKind::Stacks => {

@@ -61,6 +61,10 @@ pub enum ChunkKind {
     SiteCaches = 22,
     /// Symbols of frames, for a log that is read without the binaries.
     Symbols = 23,
+    /// What was live of each site at [`crate::peak`]s.
+    SitePeaks = 24,
+    /// When the sites of each tag were noted at its own [`crate::peak`].
+    TagPeaks = 25,
 }
 
 impl ChunkKind {
@@ -85,6 +89,8 @@ impl ChunkKind {
             21 => Self::SiteCounters,
             22 => Self::SiteCaches,
             23 => Self::Symbols,
+            24 => Self::SitePeaks,
+            25 => Self::TagPeaks,
             _ => return None,
         })
     }
@@ -109,6 +115,8 @@ impl ChunkKind {
             Self::SiteCounters => "site-counters",
             Self::SiteCaches => "site-caches",
             Self::Symbols => "symbols",
+            Self::SitePeaks => "site-peaks",
+            Self::TagPeaks => "tag-peaks",
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | [`event`] | something that happened to a block |
 //! | [`stack`] | stacks: a prefix tree of frames |
 //! | [`site`] | sites: declarations, counters, and caches in front of them |
+//! | [`peak`] | what was live of each site at peaks |
 //! | [`module`] | the program and its libraries in memory |
 //! | [`note`] | what the program says about itself |
 //! | [`symbols`] | functions and lines of addresses |
@@ -35,6 +36,7 @@ pub mod frame;
 pub mod header;
 pub mod module;
 pub mod note;
+pub mod peak;
 pub mod process;
 pub mod registry;
 pub mod site;

@@ -59,8 +59,8 @@ fn record_slowly(kind: EventKind, address: usize, size: usize, tag: u32) -> u32 
     {
         let site = hot.new_site(tag);
         hot.note(cell, kind, (address, size), site);
-        hot.alloc(cell, tag, size);
         hot.count_site(site, Change::Allocated, size);
+        hot.alloc(cell, tag, size);
         hot.done();
         return site;
     }

@@ -9,10 +9,12 @@
 
 pub(crate) mod counters;
 pub(crate) mod inherited;
+pub(crate) mod peaks;
 mod stacks;
 mod table;
 
-use core::sync::atomic::{AtomicU16, Ordering};
+use core::iter;
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use scrubjay_log_format::{SiteDeclaration, process, site};
 
@@ -27,6 +29,11 @@ use crate::thread::Slot;
 /// Pages that nobody wrote take no memory.
 static TAGS: [AtomicU16; SITES_MAX] = [const { AtomicU16::new(0) }; SITES_MAX];
 const SAMPLE: u16 = 1 << 15;
+/// The newest site of each tag, and of each site the one of its tag before it;
+/// 0 for none.
+static NEWEST: [AtomicU32; TAGS_MAX] = [const { AtomicU32::new(0) }; TAGS_MAX];
+/// See [`NEWEST`].
+static BEFORE: [AtomicU32; SITES_MAX] = [const { AtomicU32::new(0) }; SITES_MAX];
 
 const _: () = assert!(TAGS_MAX <= SAMPLE as usize);
 
@@ -132,7 +139,25 @@ fn make(key: u64, tag: u32, frames: &Frames, is_sample: bool) -> Option<u32> {
     store.site_counters_or_take(site)?;
     let kind = tag as u16 | if is_sample { SAMPLE } else { 0 };
     TAGS[site as usize % SITES_MAX].store(kind, Ordering::Relaxed);
-    table::add(key, site)
+    let newest = &NEWEST[tag as usize % TAGS_MAX];
+    BEFORE[site as usize % SITES_MAX].store(newest.load(Ordering::Relaxed), Ordering::Relaxed);
+    let added = table::add(key, site);
+    newest.store(site, Ordering::Release);
+    added
+}
+
+/// A tag's newest site besides its own.
+fn newest_of(tag: u32) -> Option<u32> {
+    Some(NEWEST[tag as usize % TAGS_MAX].load(Ordering::Acquire)).filter(|&site| site != 0)
+}
+
+/// All sites of a tag but its own, the newest first.
+fn all_of(tag: u32) -> impl Iterator<Item = u32> {
+    let before = |site: &u32| {
+        let before = BEFORE[*site as usize % SITES_MAX].load(Ordering::Relaxed);
+        Some(before).filter(|&site| site != 0)
+    };
+    iter::successors(newest_of(tag), before)
 }
 
 /// Whether there is such a site: a look at bytes that may be anything.

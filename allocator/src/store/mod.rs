@@ -28,8 +28,8 @@ pub(crate) use chunks::Room;
 pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
     Cell, DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, ProcessWords,
-    RegistryWords, RowWords, SiteCounters, SitePage, SiteWords, ThreadWords, TotalsWords, cell_of,
-    store_bytes,
+    RegistryWords, RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords, TagPeakWords,
+    ThreadWords, TotalsWords, cell_of, store_bytes,
 };
 
 /// What never changes about a store.

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkKind, cell, frame, module, note, registry, site, stack, tag, thread,
+    ChunkKind, cell, frame, module, note, peak, registry, site, stack, tag, thread,
 };
 
 use crate::limits::{
@@ -15,7 +15,8 @@ use crate::os;
 
 use super::{
     DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, RegistryWords,
-    RowWords, SiteCounters, SitePage, SiteWords, Store, ThreadWords, TotalsWords,
+    RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords, Store, TagPeakWords, ThreadWords,
+    TotalsWords,
 };
 
 /// How many chunks a table needs in a log of the smallest chunks.
@@ -50,6 +51,8 @@ pub(super) struct Tables {
     stacks: Table<{ directory_size(STACK_NODES_MAX, stack::SIZE) }>,
     sites: Table<{ directory_size(SITES_MAX, site::DECLARATION_SIZE) }>,
     site_counters: Table<{ directory_size(SITES_MAX, site::COUNTERS_SIZE) }>,
+    site_peaks: Table<{ directory_size(SITES_MAX, peak::SITE_SIZE) }>,
+    tag_peaks: Table<{ directory_size(TAGS_MAX, peak::TAG_SIZE) }>,
     /// Pages of threads' caches of sites handed out.
     site_page_count: AtomicU32,
     site_pages: Table<{ directory_size(SITE_PAGES_MAX, site::CACHE_PAGE_SIZE) }>,
@@ -177,6 +180,17 @@ impl Store {
     pub(crate) fn site_counters_or_take(&self, site: u32) -> Option<&'static SiteCounters> {
         let index = site.checked_sub(site::FIRST)?;
         self.record_or_take(&self.tables.site_counters, ChunkKind::SiteCounters, index)
+    }
+
+    /// What was live of a site at peaks.
+    pub(crate) fn site_peak(&self, site: u32) -> Option<&'static SitePeakWords> {
+        let index = site.checked_sub(site::FIRST)?;
+        self.record_or_take(&self.tables.site_peaks, ChunkKind::SitePeaks, index)
+    }
+
+    /// When a tag's sites were noted at its peak.
+    pub(crate) fn tag_peak(&self, tag: u32) -> Option<&'static TagPeakWords> {
+        self.record_or_take(&self.tables.tag_peaks, ChunkKind::TagPeaks, tag)
     }
 
     /// A fresh page of a thread's cache of sites; nobody's until its first

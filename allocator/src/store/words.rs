@@ -2,7 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use scrubjay_log_format::{cell, frame, module, note, process, registry, site, stack, tag, thread};
+use scrubjay_log_format::{
+    cell, frame, module, note, peak, process, registry, site, stack, tag, thread,
+};
 
 use crate::limits::TAGS_PER_GROUP;
 
@@ -30,6 +32,10 @@ pub(crate) type SiteWords = [AtomicU64; site::DECLARATION_SIZE / 8];
 pub(crate) type SiteCounters = [AtomicU64; site::COUNTER_COUNT];
 /// A page of a thread's cache of sites, header first.
 pub(crate) type SitePage = [AtomicU64; site::CACHE_PAGE_SIZE / 8];
+/// What was live of a site at peaks.
+pub(crate) type SitePeakWords = [AtomicU64; peak::SITE_WORD_COUNT];
+/// When a tag's sites were noted at its peak.
+pub(crate) type TagPeakWords = [AtomicU64; peak::TAG_WORD_COUNT];
 /// A loaded module.
 pub(crate) type ModuleWords = [AtomicU64; module::SIZE / 8];
 /// A note.

@@ -12,7 +12,7 @@ static TAG: Tag = Tag::new("everywhere");
 /// 2^20 stacks: more than there are sites besides the tags' own.
 const DEPTH: u32 = 20;
 /// Sites and stacks in the log, and what finds them; see the allocator's limits.
-const BYTES_MAX: u64 = 190_000_000 + 400_000_000;
+const BYTES_MAX: u64 = 330_000_000 + 400_000_000;
 
 pub fn test() {
     if cfg!(debug_assertions) && !harness::is_soak() {

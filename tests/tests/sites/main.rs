@@ -13,6 +13,7 @@ mod blocks_of_one_stack_share_a_site;
 mod modes_change_at_run_time;
 mod samples_of_everything_are_the_truth;
 mod sites_and_cells_agree;
+mod sites_at_a_peak_add_up_to_it;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -26,5 +27,6 @@ fn main() -> ExitCode {
         modes_change_at_run_time,
         samples_of_everything_are_the_truth,
         sites_and_cells_agree,
+        sites_at_a_peak_add_up_to_it,
     ])
 }
