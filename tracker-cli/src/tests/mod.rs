@@ -6,6 +6,7 @@ mod estimates;
 mod log;
 mod order;
 mod soundness;
+mod symbols;
 mod wipes;
 
 use std::cell::RefCell;

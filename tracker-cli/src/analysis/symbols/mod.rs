@@ -189,6 +189,8 @@ impl Symbols {
             missing.refused.clone_from(&part.found.refused);
             missing.looked_in.clone_from(&part.found.looked_in);
             self.missing.push(missing);
+        } else if let Some(trouble) = &part.trouble {
+            self.caveats.push(format!("{}: {trouble}", part.module.path));
         }
         if part.found.is_unproven {
             let path = &part.module.path;
@@ -241,7 +243,7 @@ impl<'m> Part<'m> {
         let (split, given_up) = (resolved.split_units_missing, resolved.given_up);
         self.known.extend(resolved.codes);
         if split > 0 {
-            self.trouble = Some("its split debug information (.dwo, .dwp) was not found".into());
+            self.trouble = Some("its split debug information (.dwo, .dwp) was not found, so inlined functions are not known".into());
         } else if given_up > 0 {
             self.trouble = Some("its debug information takes too long to read".into());
         } else if let Some(cache) = &self.cache
