@@ -84,6 +84,8 @@ pub struct Held {
     pub sample_interval: u64,
     /// The sites.
     pub sites: Vec<HeldSite>,
+    /// What a kill left undecided, in sentences.
+    pub unsettled: Vec<String>,
 }
 
 impl HeldSite {
@@ -131,7 +133,12 @@ impl HeldSite {
 impl Held {
     /// Nothing, and why.
     pub fn unknown(why: &'static str) -> Self {
-        Self { source: Source::None(why), sample_interval: 1, sites: Vec::new() }
+        Self {
+            source: Source::None(why),
+            sample_interval: 1,
+            sites: Vec::new(),
+            unsettled: Vec::new(),
+        }
     }
 
     /// What a moment of the journal says.
@@ -146,6 +153,7 @@ impl Held {
     /// What the sites' counters say of the log's last moment.
     pub fn by_counters(file: &LogFile, ledger: &Ledger) -> Self {
         let settled = SiteLedger::settle(ledger, None);
+        let unsettled = settled.unsettled.iter().map(|one| one.sentence(ledger)).collect();
         let mut groups = Groups::new(ledger);
         let mut has_sample = false;
         for (&site, counters) in &settled.sites {
@@ -163,12 +171,13 @@ impl Held {
         }
         if has_sample {
             // What no site has is what was not sampled: its sample stands for it.
-            return groups.end(Source::Samples, file.header.sample_interval);
+            let held = groups.end(Source::Samples, file.header.sample_interval);
+            return Held { unsettled, ..held };
         }
         for (tag, (bytes, blocks)) in settled.stackless_live(ledger) {
             groups.of(tag).add(bytes, blocks);
         }
-        groups.end(Source::Counters, 1)
+        Held { unsettled, ..groups.end(Source::Counters, 1) }
     }
 }
 
@@ -206,7 +215,7 @@ impl<'l> Groups<'l> {
         for site in &mut sites {
             site.sites.sort_unstable();
         }
-        Held { source, sample_interval, sites }
+        Held { source, sample_interval, sites, unsettled: Vec::new() }
     }
 }
 

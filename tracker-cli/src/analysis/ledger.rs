@@ -45,16 +45,17 @@ pub struct Ledger {
     pub sites: Sites,
     /// The sites' counters, as they stand.
     pub site_store: SiteStore,
-    /// How many modules there are.
+    /// How many modules there are, and the number behind the last one's.
     pub module_count: u64,
+    pub module_end: u64,
     /// What the program says about itself.
     pub notes: Notes,
     /// What the file is made of, by the kinds' numbers.
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
     pub unused_chunks: u64,
-    /// When the first chunk of the journal that is there was begun, in ticks.
-    pub first_chunk_ticks: Option<u64>,
+    /// The chunks of the journal: slot, number, and when it was begun, in ticks.
+    pub journal_chunks: Vec<(u32, u64, u64)>,
     /// When the last chunk of the journal was begun, in ticks.
     pub last_chunk_ticks: u64,
     /// What could not be read.
@@ -94,8 +95,8 @@ impl Ledger {
             count.sealed += u64::from(header.payload_checksum.is_some());
             let Some(kind) = ledger_kind(&header) else {
                 if header.kind == ChunkKind::Journal as u16 {
-                    let first = ledger.first_chunk_ticks.unwrap_or(u64::MAX);
-                    ledger.first_chunk_ticks = Some(first.min(header.base_ticks));
+                    let chunk = (header.owner, header.sequence, header.base_ticks);
+                    ledger.journal_chunks.push(chunk);
                 }
                 ledger.last_chunk_ticks = ledger.last_chunk_ticks.max(header.base_ticks);
                 continue;
@@ -173,7 +174,10 @@ impl Ledger {
             ChunkKind::Notes => ("note", self.notes.record(index, record)),
             ChunkKind::Modules => {
                 let read = Module::decode(record).map(|module| {
-                    self.module_count += u64::from(module.is_some());
+                    if module.is_some() {
+                        self.module_count += 1;
+                        self.module_end = self.module_end.max(u64::from(index) + 1);
+                    }
                 });
                 ("module", read)
             }

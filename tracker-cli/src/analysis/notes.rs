@@ -43,6 +43,12 @@ impl Notes {
         self.notes.len() as u64
     }
 
+    /// How many are missing below the last one.
+    pub fn missing(&self) -> u64 {
+        let end = self.notes.iter().map(|note| u64::from(note.index) + 1).max().unwrap_or(0);
+        end.saturating_sub(self.count())
+    }
+
     /// Those that hold, each where its name was first noted.
     pub fn rows(&self) -> Vec<NoteRow> {
         let mut notes: Vec<&Note> = self.notes.iter().collect();

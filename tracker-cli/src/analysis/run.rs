@@ -1,6 +1,8 @@
 //! What ran, and how it ended.
 
-use scrubjay_log_format::{Mode, WipePolicy, header, process};
+use std::collections::BTreeMap;
+
+use scrubjay_log_format::{Mode, WipePolicy, header, process, thread};
 use serde::Serialize;
 
 use super::clock::Clock;
@@ -151,11 +153,29 @@ pub fn last_ticks(file: &LogFile, ledger: &Ledger) -> u64 {
     candidates.into_iter().max().unwrap_or(0).max(file.header.start_ticks)
 }
 
-/// From when on the journal of a ring is there, in ticks; `None` where nothing
-/// was overwritten. It has single events of before.
+/// From when on a ring's journal has every event, in ticks; `None` where nothing
+/// was overwritten. It has single ones of before.
 fn journal_since(file: &LogFile, ledger: &Ledger) -> Option<u64> {
-    let is_overwritten = file.process[process::OVERWRITTEN_CHUNK_COUNT] > 0;
-    ledger.first_chunk_ticks.filter(|_| is_overwritten)
+    if file.process[process::OVERWRITTEN_CHUNK_COUNT] == 0 {
+        return None;
+    }
+    let mut chunks = ledger.journal_chunks.clone();
+    chunks.sort_unstable();
+    let mut since = chunks.iter().map(|&(.., base)| base).min().unwrap_or(file.header.start_ticks);
+    let mut next: BTreeMap<u32, u64> = BTreeMap::new();
+    for (slot, sequence, base) in chunks {
+        let expected = next.insert(slot, sequence + 1).unwrap_or(0);
+        if sequence != expected {
+            since = since.max(base);
+        }
+    }
+    // Slots whose last chunks are gone, too.
+    for (slot, words) in &ledger.threads {
+        if next.get(slot).copied().unwrap_or(0) < words.words[thread::CHUNK_COUNT] {
+            since = since.max(words.words[thread::END_TICKS]);
+        }
+    }
+    Some(since)
 }
 
 /// How stacks are captured.

@@ -51,12 +51,6 @@ impl SiteAgreement<'_> {
             let rest = settled.stackless.get(&index).copied().unwrap_or_default();
             self.stackless(index, rest, journal, &in_flight);
         }
-        for one in &settled.unsettled {
-            let amount = text::count(one.amount);
-            let what =
-                format!("{amount} {} were being moved, and may be missing", NAMES[one.counter]);
-            self.finding(one.site, &what);
-        }
         for (&site, _) in
             settled.sites.iter().filter(|&(&site, _)| self.ledger.sites.get(site).is_none())
         {

@@ -8,6 +8,7 @@ use scrubjay_log_format::{cell, site};
 use super::ledger::Ledger;
 use super::site_store::SiteCounters;
 use super::slot_journal::SiteSums;
+use crate::text;
 
 /// Counters that a cache moves: those that cells have, too.
 pub const MOVED_COUNT: usize = 4;
@@ -41,6 +42,19 @@ pub struct Unsettled {
     pub counter: usize,
     /// How much may be missing of it.
     pub amount: u64,
+}
+
+impl Unsettled {
+    /// What may be missing, and where.
+    pub fn sentence(&self, ledger: &Ledger) -> String {
+        let tag = ledger.name(ledger.sites.tag(self.site));
+        let name = site::COUNTER_NAMES[self.counter].replace('_', " ");
+        let amount = text::count(self.amount);
+        format!(
+            "tag {tag}, site {}: {amount} {name} were being moved, and may be missing",
+            self.site
+        )
+    }
 }
 
 impl SiteLedger {

@@ -53,7 +53,16 @@ pub fn verify(
     let mut damages = ledger.damages.clone();
     structure::check(file, &progress("looking at what is unused"), &mut verdict.findings)?;
 
-    for gap in ledger.sites.gaps() {
+    let mut gaps = ledger.sites.gaps();
+    for (missing, what) in [
+        (ledger.notes.missing(), "notes"),
+        (ledger.module_end.saturating_sub(ledger.module_count), "modules"),
+    ] {
+        if missing > 0 {
+            gaps.push(format!("{missing} of the {what} are missing"));
+        }
+    }
+    for gap in gaps {
         let (offset, tag, slot) = (None, None, None);
         let check = Check::Structure;
         verdict.findings.add(Finding { check, offset, tag, slot, message: gap });

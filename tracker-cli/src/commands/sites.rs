@@ -127,6 +127,9 @@ impl SiteRows {
         let symbols = Symbols::resolve(&asked.file, &modules, addresses, &options)?;
         damages.merge(symbols.damages.clone());
         report(&symbols, session);
+        for line in &held.unsettled {
+            session.say(line);
+        }
         let rows = named.iter().map(|site| {
             let frames: Vec<&Frame> =
                 stacks.frames(site.stack).flat_map(|address| symbols.frames_of(address)).collect();

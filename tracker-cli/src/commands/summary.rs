@@ -125,7 +125,10 @@ impl Summary {
         }
         if let Some(ns) = run.journal_since_ns {
             let since = text::time(ns);
-            writeln!(out, "  A ring: the journal holds from {since} on; the ledger has all.")?;
+            writeln!(
+                out,
+                "  A ring: the journal has every event from {since} on, the ledger all."
+            )?;
         }
         if run.is_late {
             writeln!(out, "  The log began after the process; the ledger counts from its start.")?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::site_log::Sites;
 use scrubjay_log_format::cell::{self, PageOwner};
 use scrubjay_log_format::{
     ChunkHeader, ChunkKind, ClockKind, Event, EventKind, FileHeader, Mode, Registered,
@@ -26,6 +27,8 @@ pub struct Log {
     pub state: u64,
     /// Moments and live bytes of each tag.
     pub frames: Vec<(u64, Vec<u64>)>,
+    /// Who allocated.
+    pub sites: Sites,
 }
 
 impl Default for Log {
@@ -42,6 +45,7 @@ impl Default for Log {
             flags: 0,
             state: process::STATE_EXITED,
             frames: Vec::new(),
+            sites: Sites::default(),
         }
     }
 }
@@ -145,6 +149,8 @@ impl Log {
         words[process::PEAK_TICKS] = peak_ticks;
         words[process::THREAD_COUNT] = self.slots().len() as u64;
         words[process::THREAD_LIVE_MAX] = self.slots().len() as u64;
+        let stacks = if self.sites.declared.is_empty() { 0 } else { process::MODE_STACKS };
+        words[process::MODE] = self.mode as u64 | stacks;
         put_words(&mut bytes, process::OFFSET, &words);
         bytes
     }
@@ -191,11 +197,17 @@ impl Log {
         chunks.push(moments);
         chunks.push(rows);
         self.registry(chunks);
+        self.sites.write(self, chunks);
+    }
+
+    /// The tag of a site.
+    pub fn tag_of(&self, site: u32) -> u32 {
+        self.sites.declared.iter().find(|known| known.index == site).map_or(site, |known| known.tag)
     }
 
     /// The live blocks of watched tags, each at an index of its own.
     fn registry(&self, chunks: &mut Vec<Vec<u8>>) {
-        let is_watched = |site: u32| self.tags[site as usize].is_watched;
+        let is_watched = |site: u32| self.tags[self.tag_of(site) as usize].is_watched;
         let mut live: BTreeMap<u64, Registered> = BTreeMap::new();
         let mut carried = 0;
         for (_, event) in self.events.iter().filter(|(_, event)| is_watched(event.site)) {
@@ -226,14 +238,15 @@ impl Log {
     fn counters(&self, slot: u32) -> BTreeMap<u32, [u64; cell::WORD_COUNT]> {
         let mut cells: BTreeMap<u32, [u64; cell::WORD_COUNT]> = BTreeMap::new();
         for (_, event) in self.events.iter().filter(|(of, _)| *of == slot) {
-            let cell = cells.entry(event.site).or_default();
+            let tag = self.tag_of(event.site);
+            let cell = cells.entry(tag).or_default();
             if event.kind.allocates() {
                 cell[cell::ALLOCATED_BYTES] += event.size;
                 cell[cell::ALLOCATED_BLOCKS] += 1;
             } else if event.kind.frees() {
                 cell[cell::FREED_BYTES] += event.size;
                 cell[cell::FREED_BLOCKS] += 1;
-                let is_wiped = self.tags[event.site as usize].wipe;
+                let is_wiped = self.tags[tag as usize].wipe;
                 let word = if is_wiped { cell::WIPED_BYTES } else { cell::UNWIPED_BYTES };
                 cell[word] += event.size;
             } else {
@@ -324,7 +337,7 @@ fn signed_size(event: &Event) -> i64 {
     }
 }
 
-fn new_chunk(index: usize, kind: ChunkKind, owner: u32) -> Vec<u8> {
+pub fn new_chunk(index: usize, kind: ChunkKind, owner: u32) -> Vec<u8> {
     let header = ChunkHeader {
         kind: kind as u16,
         index: index as u32,
@@ -340,7 +353,7 @@ fn new_chunk(index: usize, kind: ChunkKind, owner: u32) -> Vec<u8> {
     bytes
 }
 
-fn put_words(bytes: &mut [u8], at: usize, words: &[u64]) {
+pub fn put_words(bytes: &mut [u8], at: usize, words: &[u64]) {
     for (place, word) in bytes[at..].chunks_exact_mut(8).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());
     }

@@ -5,6 +5,8 @@ mod damage;
 mod estimates;
 mod log;
 mod order;
+mod site_log;
+mod sites;
 mod soundness;
 mod symbols;
 mod wipes;

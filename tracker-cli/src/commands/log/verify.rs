@@ -51,7 +51,8 @@ struct Sites {
     count: u64,
     /// Caches that were being moved when the process died.
     moves: u64,
-    unsettled: u64,
+    /// Those that nothing decides, in sentences.
+    unsettled: Vec<String>,
     /// What tags have beyond their sites: blocks without a stack.
     stackless: Vec<Stackless>,
 }
@@ -126,7 +127,7 @@ impl Sites {
         Self {
             count: settled.sites.len() as u64,
             moves: settled.move_count,
-            unsettled: settled.unsettled.len() as u64,
+            unsettled: settled.unsettled.iter().map(|one| one.sentence(ledger)).collect(),
             stackless: stackless.collect(),
         }
     }
@@ -134,14 +135,22 @@ impl Sites {
     fn write(&self, out: &mut Output) -> Result<(), Error> {
         let moves = match self.moves {
             0 => String::new(),
-            count => format!(", {} decided", text::plural(count, "interrupted move")),
+            count => format!(", {}", text::plural(count, "interrupted move")),
         };
         writeln!(out, "\n{} counted for themselves{moves}", text::plural(self.count, "site"))?;
         for rest in &self.stackless {
-            let blocks = text::signed_count(rest.allocated_blocks);
-            let bytes = text::signed_count(rest.allocated_bytes);
-            let tag = &rest.tag;
-            writeln!(out, "  {tag}: {blocks} blocks, {bytes} bytes allocated without a site")?;
+            let figures =
+                [rest.allocated_blocks, rest.allocated_bytes, rest.freed_blocks, rest.freed_bytes];
+            let [allocated, bytes, freed, freed_bytes] = figures.map(text::signed_count);
+            writeln!(
+                out,
+                "  {}, without a site: {allocated} blocks allocated ({bytes} bytes), \
+                {freed} freed ({freed_bytes} bytes)",
+                rest.tag
+            )?;
+        }
+        for line in &self.unsettled {
+            writeln!(out, "  {line}")?;
         }
         Ok(())
     }
