@@ -28,12 +28,15 @@ pub(crate) struct Asker {
 
 /// Takes the place of a chunk that may go, blank. `None` where there is none.
 pub(crate) fn take_place(store: &'static Store, asker: Asker) -> Option<u32> {
-    for (index, is_second_round) in store.places_in_turn() {
+    if store.go_round() {
+        say(store);
+    }
+    for index in store.places_in_turn() {
         let claimed = match store.place(index) {
             Place::Sealed(mark) => Some((index, mark)),
             Place::Open(ORPHANS, mark) => is_abandoned(index, asker).then_some((index, mark)),
-            Place::Open(slot, _) if is_second_round => claim_left(store, slot, index),
-            Place::Open(..) | Place::Taken => None,
+            Place::Open(slot, _) => claim_left(store, slot, index),
+            Place::Taken => None,
         };
         let claimed = claimed.and_then(|(index, mark)| {
             store.claim_place(index, mark).map(|(slot, records)| (index, slot, records))
@@ -42,11 +45,8 @@ pub(crate) fn take_place(store: &'static Store, asker: Asker) -> Option<u32> {
         let event_count = count_dropped(slot, records);
         let process = store.process();
         process[process::OVERWRITTEN_EVENT_COUNT].fetch_add(event_count, Ordering::Relaxed);
-        let before = process[process::OVERWRITTEN_CHUNK_COUNT].fetch_add(1, Ordering::Relaxed);
+        process[process::OVERWRITTEN_CHUNK_COUNT].fetch_add(1, Ordering::Relaxed);
         store.blank_place(index);
-        if before == 0 {
-            say(store);
-        }
         return Some(index);
     }
     store.rest_ring();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, process};
 
 use crate::config::Wipe;
-use crate::control::control;
+use crate::control::{self, control};
 use crate::limits::{GROUPS_MAX, TAG_NAME_SIZE_MAX, TAGS_MAX, TAGS_PER_GROUP};
 use crate::line::Line;
 use crate::protection::Vault;
@@ -171,7 +171,8 @@ impl Tag {
 
     #[cold]
     fn register(&'static self) -> u32 {
-        let Some(store) = store::current() else { return 0 };
+        // A forked child has none before its first event: this is its parent's.
+        let Some(store) = store::current().filter(|_| control::mode() != 0) else { return 0 };
         let _guard = control().tags.wait();
         let known = (1..count()).find(|&index| get(index).is_some_and(|tag| tag.name == self.name));
         let index = known.unwrap_or_else(count);

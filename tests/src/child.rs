@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -32,6 +33,13 @@ impl Child {
     /// scrubjay's settings.
     pub fn of(module: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("programs have a path"));
+        Self::prepare(&mut command, module);
+        Self { command }
+    }
+
+    /// The same, of another file that holds this very program.
+    pub fn of_copy(program: &Path, module: &str) -> Self {
+        let mut command = Command::new(program);
         Self::prepare(&mut command, module);
         Self { command }
     }
@@ -76,6 +84,12 @@ impl Child {
     /// Has the child run in a folder.
     pub fn folder(mut self, path: &Path) -> Self {
         self.command.current_dir(path);
+        self
+    }
+
+    /// Has it run as another user, of a group of the same number. For root.
+    pub fn user(mut self, id: u32) -> Self {
+        self.command.uid(id).gid(id);
         self
     }
 

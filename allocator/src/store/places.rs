@@ -17,6 +17,8 @@ pub(super) struct Ring {
     rest: AtomicU32,
     /// The journal has had a chunk.
     has_begun: AtomicBool,
+    /// It goes round.
+    goes_round: AtomicBool,
 }
 
 /// What stands at a place.
@@ -47,21 +49,19 @@ impl Store {
         room.min(self.process()[process::CHUNK_COUNT].load(Ordering::Relaxed)) as u32
     }
 
-    /// The places of two rounds, from the one behind the last look; each with
-    /// whether it is of the second round. Fewer where others look, too. None
-    /// while a look would be in vain.
-    pub(crate) fn places_in_turn(&self) -> impl Iterator<Item = (u32, bool)> + '_ {
+    /// The places of one round, from the one behind the last look; fewer where
+    /// others look, too. None while a look would be in vain.
+    pub(crate) fn places_in_turn(&self) -> impl Iterator<Item = u32> + '_ {
         let rest = &self.ring.rest;
         let left = rest.load(Ordering::Relaxed);
         // Others may do the same: it only has to come to an end.
         rest.store(left.saturating_sub(1), Ordering::Relaxed);
         let count = if left == 0 { self.place_count().saturating_sub(1) } else { 0 };
-        (0..2 * count).map(move |step| {
-            let next = |last: u32| Some(if last >= count { 1 } else { last + 1 });
+        (0..count).map(move |_| {
+            let next = |last: u32| if last >= count { 1 } else { last + 1 };
             let cursor = &self.ring.cursor;
-            let last = cursor.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-            let place = last.map_or_else(|last| last, |last| next(last).unwrap_or(last));
-            (place, step >= count)
+            let order = Ordering::Relaxed;
+            cursor.fetch_update(order, order, |last| Some(next(last))).map_or(1, next)
         })
     }
 
@@ -69,7 +69,7 @@ impl Store {
     /// places, so that a look costs each of them no more than one step.
     pub(crate) fn rest_ring(&self) {
         if self.ring.rest.load(Ordering::Relaxed) == 0 {
-            self.ring.rest.store(2 * self.place_count(), Ordering::Relaxed);
+            self.ring.rest.store(self.place_count(), Ordering::Relaxed);
         }
     }
 
@@ -86,6 +86,12 @@ impl Store {
     /// Whether the journal ever had a chunk: if not there is none to overwrite.
     pub(crate) fn has_ring(&self) -> bool {
         self.ring.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the journal goes round. True for the first one to do so.
+    pub(crate) fn go_round(&self) -> bool {
+        let goes_round = &self.ring.goes_round;
+        !goes_round.load(Ordering::Relaxed) && !goes_round.swap(true, Ordering::Relaxed)
     }
 
     /// What stands at a place.
