@@ -78,6 +78,7 @@ impl Memory for Foreign {
         frame.is_multiple_of(WORD) && frame >= PAGE_SIZE
     }
 
+    #[cfg(target_arch = "x86_64")]
     fn may_go_on(&self, _: usize, to: usize) -> bool {
         to.is_multiple_of(WORD)
     }

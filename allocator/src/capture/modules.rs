@@ -3,17 +3,28 @@
 
 use core::ops::{Deref, Range};
 
-use framehop::{Module as UnwoundModule, ModuleSectionInfo};
+use std::sync::Arc;
+
+use framehop::{
+    AllocationPolicy, Module as UnwoundModule, ModuleSectionInfo, MustNotAllocateDuringUnwind,
+};
+use gimli::{
+    AArch64, BaseAddresses, CfaRule, EhFrame, EhFrameHdr, LittleEndian, Register, UnwindContext,
+    UnwindSection, X86_64,
+};
 
 use crate::limits::TABLES_COPIED_MAX;
 use crate::os;
 
 /// Code of a module.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Code {
     range: Range<usize>,
     /// It stays as long as the process.
     stays: bool,
+    tables: Tables,
+    index: Section,
+    frames: Section,
 }
 
 impl Code {
@@ -27,38 +38,89 @@ impl Code {
         if !self.stays || !self.holds(address) || self.range.end - address < SIZE {
             return None;
         }
-        // SAFETY: the program and what it was linked to is never unloaded; the
-        // segment is readable, or else each() would not have told of it.
+        // SAFETY: the program and what it was linked to is never unloaded, and
+        // such a segment is readable.
         Some(unsafe {
             core::slice::from_raw_parts(core::ptr::with_exposed_provenance(address), SIZE)
         })
     }
+
+    /// Whether the module's own table says that the code keeps a frame pointer,
+    /// right above which its frame ends.
+    pub(super) fn keeps_frame_pointer(&self, address: usize, context: &mut Context) -> bool {
+        self.end_of_frame(address, context) == Some((FRAME_POINTER, 2 * size_of::<usize>() as i64))
+    }
+
+    /// From which register, and how far, a frame's end is counted.
+    fn end_of_frame(&self, address: usize, context: &mut Context) -> Option<(Register, i64)> {
+        let bases = BaseAddresses::default()
+            .set_eh_frame_hdr(self.tables.index.start as u64)
+            .set_eh_frame(self.tables.frames.start as u64);
+        let address_size = size_of::<usize>() as u8;
+        let index = EhFrameHdr::new(&self.index, LittleEndian).parse(&bases, address_size).ok()?;
+        let frames = EhFrame::new(&self.frames, LittleEndian);
+        let cie = EhFrame::cie_from_offset;
+        let address = address as u64;
+        let table = index.table()?;
+        let row = table.unwind_info_for_address(&frames, &bases, context, address, cie).ok()?;
+        match row.cfa() {
+            CfaRule::RegisterAndOffset { register, offset } => Some((*register, *offset)),
+            CfaRule::Expression(_) => None,
+        }
+    }
 }
 
+/// What evaluating a table takes, in place.
+pub(super) type Context = UnwindContext<
+    usize,
+    <MustNotAllocateDuringUnwind as AllocationPolicy>::GimliUnwindContextStorage<usize>,
+>;
+
+const FRAME_POINTER: Register =
+    if cfg!(target_arch = "x86_64") { X86_64::RBP } else { AArch64::X29 };
+
 /// A table of a module: in place, or where the module may be unloaded, a copy.
+#[derive(Clone)]
 pub(super) struct Section {
     address: usize,
     size: usize,
-    is_copy: bool,
+    copy: Option<Arc<Mapping>>,
+}
+
+/// A mapping that goes with the last who has it.
+struct Mapping {
+    address: usize,
+    size: usize,
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        os::unmap(core::ptr::with_exposed_provenance_mut(self.address), self.size);
+    }
 }
 
 impl Section {
+    /// Of a module that stays.
+    fn in_place(bytes: &[u8]) -> Self {
+        Self { address: bytes.as_ptr().expose_provenance(), size: bytes.len(), copy: None }
+    }
+
     /// `None` where there is no memory for a copy.
-    fn new(bytes: &[u8], stays: bool) -> Option<Self> {
-        if stays {
-            return Some(Self {
-                address: bytes.as_ptr().expose_provenance(),
-                size: bytes.len(),
-                is_copy: false,
-            });
-        }
+    fn mapped(bytes: &[u8]) -> Option<Mapping> {
         let copy = os::map_private(bytes.len());
         if copy.is_null() {
             return None;
         }
         // SAFETY: the mapping is new and has this size.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len()) };
-        Some(Self { address: copy.expose_provenance(), size: bytes.len(), is_copy: true })
+        Some(Mapping { address: copy.expose_provenance(), size: bytes.len() })
+    }
+}
+
+impl From<Mapping> for Section {
+    fn from(mapping: Mapping) -> Self {
+        let (address, size) = (mapping.address, mapping.size);
+        Self { address, size, copy: Some(Arc::new(mapping)) }
     }
 }
 
@@ -66,18 +128,10 @@ impl Deref for Section {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: new() was handed such a slice of a module that stays, or made
-        // the copy, which drop() alone gives up.
+        // SAFETY: a slice of a module that stays, or a copy, which goes with the
+        // last section of it.
         unsafe {
             core::slice::from_raw_parts(core::ptr::with_exposed_provenance(self.address), self.size)
-        }
-    }
-}
-
-impl Drop for Section {
-    fn drop(&mut self) {
-        if self.is_copy {
-            os::unmap(core::ptr::with_exposed_provenance_mut(self.address), self.size);
         }
     }
 }
@@ -94,19 +148,23 @@ pub(super) struct Known {
     pub(super) code: Code,
     pub(super) unwound: UnwoundModule<Section>,
     bias: usize,
-    tables: Tables,
-    /// A copy of the index, by which another module at the same place is told.
-    index: Option<Section>,
 }
 
 impl Known {
     fn is(&self, found: &Found, object: &os::Object) -> bool {
+        // What was loaded at the same place may be another module.
+        let is_same_index = || {
+            object.bytes(found.tables.index.clone()).is_some_and(|bytes| *bytes == *self.code.index)
+        };
         self.bias == found.bias
-            && self.tables == found.tables
+            && self.code.tables == found.tables
             && self.code.range == found.code
-            && self.index.as_ref().is_none_or(|index| {
-                object.bytes(found.tables.index.clone()).is_some_and(|bytes| *bytes == **index)
-            })
+            && (self.code.stays || is_same_index())
+    }
+
+    /// The size of the copies of its tables.
+    fn copied_size(&self) -> usize {
+        if self.code.stays { 0 } else { self.code.index.len() + self.code.frames.len() }
     }
 }
 
@@ -116,7 +174,13 @@ struct Found {
     tables: Tables,
     /// Which of those known before this is.
     known: Option<usize>,
-    sections: Option<[Section; 3]>,
+    /// Its tables where they may stay in place, else copies.
+    sections: Option<Sections>,
+}
+
+enum Sections {
+    InPlace(Section, Section),
+    Copied(Mapping, Mapping),
 }
 
 /// What is loaded now, of which what was `known` before is taken over; and
@@ -130,8 +194,7 @@ pub(super) fn known_now(mut known: Vec<Known>, stays: bool) -> (Vec<Known>, bool
         true
     });
     let mut found = Vec::with_capacity(count + SPARE);
-    let mut copied: usize =
-        known.iter().filter_map(|known| known.index.as_ref()).map(|index| index.size).sum();
+    let mut copied: usize = known.iter().map(Known::copied_size).sum();
     // The loader's lock is held in here: nothing allocates.
     os::each_object(|object| {
         if let Some(mut new) = find(object) {
@@ -187,59 +250,52 @@ fn frames_start(address: usize, header: &[u8]) -> Option<usize> {
         .then(|| (address + 4).wrapping_add_signed(distance as isize))
 }
 
+/// Nothing allocates in here.
 fn sections(
     object: &os::Object,
     tables: &Tables,
     stays: bool,
     copied: &mut usize,
-) -> Option<[Section; 3]> {
+) -> Option<Sections> {
     let index = object.bytes(tables.index.clone())?;
     let frames = object.bytes(tables.frames.clone())?;
-    if !stays {
-        *copied += index.len() + frames.len();
-        if *copied > TABLES_COPIED_MAX {
-            return None;
-        }
+    if stays {
+        return Some(Sections::InPlace(Section::in_place(index), Section::in_place(frames)));
     }
-    Some([Section::new(index, stays)?, Section::new(frames, stays)?, Section::new(index, stays)?])
+    *copied += index.len() + frames.len();
+    if *copied > TABLES_COPIED_MAX {
+        return None;
+    }
+    Some(Sections::Copied(Section::mapped(index)?, Section::mapped(frames)?))
 }
 
 fn unwound(found: Found, stays: bool) -> Option<Known> {
-    let [index, frames, again] = found.sections?;
+    let (index, frames) = match found.sections? {
+        Sections::InPlace(index, frames) => (index, frames),
+        Sections::Copied(index, frames) => (index.into(), frames.into()),
+    };
+    let code = Code { range: found.code.clone(), stays, tables: found.tables, index, frames };
     let range = found.code.start as u64..found.code.end as u64;
-    let unwound = UnwoundModule::new(
-        String::new(),
-        range,
-        found.bias as u64,
-        Sections {
-            index: Some(index),
-            frames: Some(frames),
-            bias: found.bias,
-            tables: found.tables.clone(),
-        },
-    );
-    let code = Code { range: found.code, stays };
-    let index = again.is_copy.then_some(again);
-    Some(Known { code, unwound, bias: found.bias, tables: found.tables, index })
+    let info = SectionsOf { code: code.clone(), bias: found.bias };
+    let unwound = UnwoundModule::new(String::new(), range, found.bias as u64, info);
+    Some(Known { code, unwound, bias: found.bias })
 }
 
 /// A module's tables, as the unwinder asks for them.
-struct Sections {
-    index: Option<Section>,
-    frames: Option<Section>,
+struct SectionsOf {
+    code: Code,
     bias: usize,
-    tables: Tables,
 }
 
-impl ModuleSectionInfo<Section> for Sections {
+impl ModuleSectionInfo<Section> for SectionsOf {
     fn base_svma(&self) -> u64 {
         0
     }
 
     fn section_svma_range(&mut self, name: &[u8]) -> Option<Range<u64>> {
         let range = match name {
-            b".eh_frame_hdr" => &self.tables.index,
-            b".eh_frame" => &self.tables.frames,
+            b".eh_frame_hdr" => &self.code.tables.index,
+            b".eh_frame" => &self.code.tables.frames,
             _ => return None,
         };
         let stated = |address: usize| address.wrapping_sub(self.bias) as u64;
@@ -248,8 +304,8 @@ impl ModuleSectionInfo<Section> for Sections {
 
     fn section_data(&mut self, name: &[u8]) -> Option<Section> {
         match name {
-            b".eh_frame_hdr" => self.index.take(),
-            b".eh_frame" => self.frames.take(),
+            b".eh_frame_hdr" => Some(self.code.index.clone()),
+            b".eh_frame" => Some(self.code.frames.clone()),
             _ => None,
         }
     }

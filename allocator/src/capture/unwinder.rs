@@ -12,7 +12,7 @@ use framehop::{
 use spin::mutex::SpinMutex;
 
 use super::RULES;
-use super::modules::{Code, Section};
+use super::modules::{Code, Context, Section};
 use super::rules::{Base, KEPT, Key, Packed, Rule, Step};
 use super::signal;
 use crate::limits::UNWINDER_SEATS;
@@ -25,6 +25,7 @@ type Cache = CacheNative<MustNotAllocateDuringUnwind>;
 pub(super) struct Seat {
     unwinder: Unwinder,
     cache: Cache,
+    context: Box<Context>,
     code: Vec<Code>,
     generation: u32,
 }
@@ -32,7 +33,8 @@ pub(super) struct Seat {
 impl Seat {
     /// Allocates.
     pub(super) fn new(unwinder: Unwinder, code: Vec<Code>, generation: u32) -> Self {
-        Self { unwinder, cache: Cache::new_in(), code, generation }
+        let context = Box::new(Context::new_in());
+        Self { unwinder, cache: Cache::new_in(), context, code, generation }
     }
 }
 
@@ -83,7 +85,14 @@ pub(super) fn rule_at(behind: usize) -> Found {
         };
         // A handler returns to where the kernel said, and so does no call.
         let is_signal = module.bytes(behind).is_some_and(signal::is_return);
-        let rule = if is_signal { Rule::Signal } else { rule_of(seat, lookup) };
+        // Where the unwinder cannot follow a table, or finds none, it answers
+        // that there is a frame pointer. There is one if the table says so.
+        let is_kept = module.keeps_frame_pointer(lookup, &mut seat.context);
+        let rule = match rule_of(seat, behind) {
+            _ if is_signal => Rule::Signal,
+            Some(Rule::Step(KEPT)) if !is_kept => Rule::Silent,
+            rule => rule.unwrap_or(Rule::Silent),
+        };
         let generation = seat.generation;
         let packed = Packed::new(rule, generation).map(|packed| (rule, packed));
         let silent = || Some((Rule::Silent, Packed::new(Rule::Silent, generation)?));
@@ -96,21 +105,13 @@ pub(super) fn rule_at(behind: usize) -> Found {
     Found::Busy
 }
 
-fn rule_of(seat: &mut Seat, lookup: usize) -> Rule {
-    let asked = |seat: &mut Seat, address| {
-        let first = answer(seat, address, 0x10_0000_0000, 0x20_0000_0000)?;
-        let again = answer(seat, address, 0x31_0000_4440, 0x51_0000_8880)?;
-        (first == again).then_some(first)
-    };
-    // As a place that was called from, and as one that was interrupted: code
-    // that no table covers gives two answers, both guessed.
-    let called = FrameAddress::from_return_address(lookup as u64 + 1);
-    let called = called.and_then(|address| asked(seat, address));
-    let interrupted = asked(seat, FrameAddress::from_instruction_pointer(lookup as u64));
-    match (called, interrupted) {
-        (Some(called), Some(interrupted)) if called == interrupted => called,
-        _ => Rule::Silent,
-    }
+/// What the unwinder does at an address that a call returns to, whatever the
+/// registers.
+fn rule_of(seat: &mut Seat, behind: usize) -> Option<Rule> {
+    let address = FrameAddress::from_return_address(behind as u64)?;
+    let first = answer(seat, address, 0x10_0000_0000, 0x20_0000_0000)?;
+    let again = answer(seat, address, 0x31_0000_4440, 0x51_0000_8880)?;
+    (first == again).then_some(first)
 }
 
 /// The unwinder's answer for a stack pointer and a frame pointer, if it follows

@@ -20,6 +20,7 @@ pub(super) trait Memory {
 
     /// Whether the way may go on at another stack pointer, which code did not
     /// lead to but a signal did.
+    #[cfg(target_arch = "x86_64")]
     fn may_go_on(&self, from: usize, to: usize) -> bool;
 
     /// # Safety
@@ -54,6 +55,7 @@ impl Memory for Own {
         frame >= stack && frame <= self.last && frame.is_multiple_of(WORD)
     }
 
+    #[cfg(target_arch = "x86_64")]
     fn may_go_on(&self, from: usize, to: usize) -> bool {
         from < to && to < self.end && to.is_multiple_of(WORD)
     }

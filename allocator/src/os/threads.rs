@@ -66,7 +66,8 @@ pub(crate) fn start_thread(main: extern "C" fn(*mut c_void) -> *mut c_void) -> b
     // SAFETY: all zeros is a valid sigset_t.
     let mut all: libc::sigset_t = unsafe { core::mem::zeroed() };
     let mut before = all;
-    let mut thread: libc::pthread_t = 0;
+    // SAFETY: zeros may be overwritten.
+    let mut thread: libc::pthread_t = unsafe { core::mem::zeroed() };
     // SAFETY: the set is writable.
     unsafe { libc::sigfillset(&mut all) };
     // SAFETY: both sets are valid.

@@ -168,6 +168,35 @@ global_asm!(
     "pop rbp",
     "ret",
     ".size scrubjay_test_silent, . - scrubjay_test_silent",
+    // scrubjay_test_odd(function): its table names a register that no walk knows,
+    // and its frame pointer points at what looks like a frame.
+    ".globl scrubjay_test_odd",
+    ".type scrubjay_test_odd, @function",
+    "scrubjay_test_odd:",
+    ".cfi_startproc",
+    "push rbp",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbp, -16",
+    "push rbx",
+    ".cfi_def_cfa_offset 24",
+    ".cfi_offset rbx, -24",
+    "mov rbx, rsp",
+    ".cfi_def_cfa rbx, 24",
+    "and rsp, -64",
+    "sub rsp, 64",
+    "lea rax, [rip + scrubjay_test_busy + 16]",
+    "mov [rsp + 16], rax",
+    "lea rbp, [rsp + 8]",
+    "call rdi",
+    "mov rsp, rbx",
+    ".cfi_def_cfa rsp, 24",
+    "pop rbx",
+    ".cfi_def_cfa_offset 16",
+    "pop rbp",
+    ".cfi_def_cfa_offset 8",
+    "ret",
+    ".cfi_endproc",
+    ".size scrubjay_test_odd, . - scrubjay_test_odd",
 );
 
 #[cfg(target_arch = "x86_64")]
@@ -175,6 +204,7 @@ unsafe extern "C" {
     fn scrubjay_test_switch(stack_end: *mut u8, function: extern "C" fn());
     fn scrubjay_test_busy(function: extern "C" fn());
     fn scrubjay_test_silent(function: extern "C" fn());
+    fn scrubjay_test_odd(function: extern "C" fn());
 }
 
 #[test]
@@ -199,18 +229,33 @@ fn code_without_a_frame_pointer_among_code_with_one() {
     });
 }
 
-#[test]
+/// Looks at stacks through code that cannot be followed: they end there, and say
+/// so.
 #[cfg(target_arch = "x86_64")]
-fn code_that_tells_nothing_ends_the_stack_and_that_is_said() {
+fn ends_at(function: unsafe extern "C" fn(extern "C" fn())) {
     let looks = Looks::new();
     ACT.set(Some(in_some_frames));
     // SAFETY: the function comes back.
-    looks.during(|| recursive(3, &|| unsafe { scrubjay_test_silent(act_in_c) }));
-    for look in looks.take() {
+    looks.during(|| recursive(3, &|| unsafe { function(act_in_c) }));
+    let taken = looks.take();
+    assert!(!taken.is_empty());
+    for look in taken {
         assert_eq!(look.end, End::Lost);
         assert!(look.ours.len() > 4, "{look:x?}");
         assert!(look.reference().starts_with(&look.ours), "{look:x?}");
-        let silent = scrubjay_test_silent as *const () as usize;
-        assert!((silent..silent + 64).contains(look.ours.last().unwrap()));
+        let start = function as *const () as usize;
+        assert!((start..start + 64).contains(look.ours.last().unwrap()), "{look:x?}");
     }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn code_that_tells_nothing_of_its_frame() {
+    ends_at(scrubjay_test_silent);
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn code_whose_frame_cannot_be_followed() {
+    ends_at(scrubjay_test_odd);
 }

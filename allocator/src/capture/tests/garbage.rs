@@ -2,7 +2,7 @@
 
 use super::looks::prepared;
 use crate::capture::registers::Registers;
-use crate::capture::{self, Bounds, Frames, stack_from};
+use crate::capture::{self, Bounds, End, Frames, stack_from};
 
 const WORDS: usize = 512;
 
@@ -48,6 +48,8 @@ fn real_code() -> Vec<usize> {
 fn garbage_is_walked_without_harm() {
     prepared();
     let code = real_code();
+    let mut modules = Vec::new();
+    capture::each_module(|module| modules.push(module.start as usize..module.end as usize + 1));
     let mut random = Random(11);
     // Nothing can be read beside the pages in the middle.
     let pages = crate::os::reserve(3 * WORDS * 8) as usize;
@@ -79,7 +81,13 @@ fn garbage_is_walked_without_harm() {
         // SAFETY: nobody's registers, and that is the point: the walk reads
         // only between the stack pointer and the stack's end.
         unsafe { stack_from(&mut frames, depth, bounds, registers) };
-        assert!(frames.addresses().len() <= depth);
+        let addresses = frames.addresses();
+        assert!(addresses.len() <= depth);
+        // Of the last one nobody asks what it is where there is no room for more.
+        let judged = addresses.len().saturating_sub(usize::from(frames.end() == End::Cut));
+        for address in &addresses[..judged] {
+            assert!(modules.iter().any(|module| module.contains(address)), "{addresses:x?}");
+        }
         frame_count += frames.addresses().len();
         longest = longest.max(frames.addresses().len());
     }
