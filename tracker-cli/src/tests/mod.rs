@@ -5,6 +5,7 @@ mod damage;
 mod estimates;
 mod log;
 mod order;
+mod ring;
 mod site_log;
 mod sites;
 mod soundness;
