@@ -212,10 +212,16 @@ impl Entry<'_> {
     }
 
     /// The site of a block that is allocated now under a tag.
+    #[inline(always)]
     pub(crate) fn new_site(&self, tag: u32, size: usize) -> u32 {
-        let here = self.here;
         let mode = control::mode();
-        if matches!(self.place, Place::Nowhere) || mode & (STACKS | SAMPLE) == 0 {
+        if mode & (STACKS | SAMPLE) == 0 { tag } else { self.new_site_beyond(mode, tag, size) }
+    }
+
+    #[inline(never)]
+    fn new_site_beyond(&self, mode: u32, tag: u32, size: usize) -> u32 {
+        let here = self.here;
+        if matches!(self.place, Place::Nowhere) {
             return tag;
         }
         if mode & STACKS != 0 {
@@ -426,9 +432,16 @@ impl Entry<'_> {
 }
 
 /// Counts one event for its site, unless that is a tag's own.
+#[inline(always)]
 fn count_site(slot: &Slot, what: What) {
+    if !site::is_tag(what.site) {
+        count_other_site(slot, what);
+    }
+}
+
+#[inline(never)]
+fn count_other_site(slot: &Slot, what: What) {
     let change = match what.kind {
-        _ if site::is_tag(what.site) => return,
         kind if kind.allocates() => Change::Allocated,
         kind if kind.frees() => Change::Freed,
         _ => return,
