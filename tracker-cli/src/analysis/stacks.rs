@@ -27,11 +27,13 @@ impl Stacks {
     pub fn read(file: &LogFile) -> Result<Self, Error> {
         let mut stacks = Self::default();
         let Self { nodes, damages } = &mut stacks;
+        // Nodes are numbered without gaps, so the file has room for them all.
+        let count_max = (file.size() / SIZE as u64).min(NODE_COUNT_MAX.into());
         table::each_record(file, ChunkKind::Stacks, SIZE, damages, |record| {
             let Some(node) = StackNode::decode(record.bytes, record.index)? else {
                 return Ok(());
             };
-            if record.index >= NODE_COUNT_MAX {
+            if u64::from(record.index) >= count_max {
                 let (field, value) = ("index of a frame", record.index.into());
                 return Err(FormatError::Limit { field, value });
             }

@@ -8,6 +8,7 @@ use scrubjay_log_format::{ChunkHeader, Event, EventKind};
 
 use super::agreement::{Agreement, Going, is_ring};
 use super::clock::Clock;
+use super::damage::Damages;
 use super::file::LogFile;
 use super::findings::{Check, Finding, Findings};
 use super::journal::{self, At, Visitor};
@@ -20,6 +21,7 @@ use super::site_ledger::SiteLedger;
 use super::sites::Sites;
 use super::slot_journal::{SiteSums, SlotJournal, going_sums};
 use super::structure;
+use super::symbols;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::text;
@@ -87,7 +89,10 @@ pub fn verify(
             verdict.skipped.push((check, "this log has no journal"));
         }
     }
-    for damage in damages.kept() {
+    // Symbols tell nothing that figures are made of.
+    let mut carried = Damages::default();
+    symbols::stored::addresses(file, &mut carried)?;
+    for damage in damages.kept().iter().chain(carried.kept()) {
         verdict.findings.add(Finding {
             check: Check::Structure,
             offset: Some(damage.offset),
@@ -96,7 +101,9 @@ pub fn verify(
             message: damage.to_string(),
         });
     }
-    verdict.findings.count += damages.count() - damages.kept().len() as u64;
+    for damages in [&damages, &carried] {
+        verdict.findings.count += damages.count() - damages.kept().len() as u64;
+    }
     verdict.events = replay.events;
     verdict.findings.append(replay.findings);
     if end.is_moving() {

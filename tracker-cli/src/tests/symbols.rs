@@ -343,11 +343,17 @@ fn carried_symbols_come_first() {
     assert_lines(&place, &said);
     let out = place.folder.path().join("out.jay");
     assert!(carried(&out).contains(&line("carried", 99)));
+    let said = place.ask("log dump --kind symbols");
+    assert!(said.out.contains("function=carried file=inner.c line=99"), "{said:?}");
+    assert_eq!(place.ask("log verify").exit_code, 0);
     let at = index as usize * CHUNK_SIZE + 200;
     log[at] ^= 1;
     let said = symbolize(&place, &log, "--force");
     assert_eq!(said.exit_code, 1);
     assert!(said.err.contains("sealed symbols chunk: checksum"), "{said:?}");
+    let said = place.ask("log verify");
+    assert_eq!(said.exit_code, 1);
+    assert!(said.out.contains("sealed symbols chunk: checksum"), "{said:?}");
 }
 
 /// Whatever stands in debug information, the answer comes, soon.

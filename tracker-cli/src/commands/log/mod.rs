@@ -2,6 +2,7 @@
 
 mod dump;
 mod dump_sites;
+mod dump_symbols;
 mod info;
 mod symbolize;
 mod verify;
