@@ -91,7 +91,8 @@ impl Sample {
     /// never less spread than equal ones.
     fn block_variance(&self) -> f64 {
         if self.count <= 0.0 {
-            return 0.0;
+            // Not known of a peak, where there is the sum alone.
+            return self.variance_blocks;
         }
         let equal = self.estimated_blocks * (self.estimated_blocks / self.count - 1.0);
         self.variance_blocks.max(equal)

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use scrubjay_log_format::site;
+use scrubjay_log_format::peak::{self, SiteAtPeak};
+use scrubjay_log_format::{process, site};
 
 use super::estimate::{Estimate, Sample};
 use super::file::LogFile;
@@ -21,6 +22,8 @@ pub enum Source {
     Counters,
     /// What each site counted of a sample.
     Samples,
+    /// What each site had counted when a peak was noted.
+    Noted,
     /// Nowhere, and why.
     None(&'static str),
 }
@@ -30,7 +33,7 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::Journal => "journal",
-            Self::Counters => "counters",
+            Self::Counters | Self::Noted => "counters",
             Self::Samples => "samples",
             Self::None(_) => "none",
         }
@@ -42,6 +45,7 @@ impl Source {
             Self::Journal => "exact, from the journal",
             Self::Counters => "exact, from the counters",
             Self::Samples => "estimate, 95 % interval",
+            Self::Noted => "from the counters within its bound",
             Self::None(why) => why,
         }
     }
@@ -126,7 +130,8 @@ impl HeldSite {
     }
 
     fn is_nothing(&self) -> bool {
-        self.bytes == 0 && self.blocks == 0 && self.sample.is_none_or(|it| it.live.count == 0.0)
+        let is_none = |live: &Sample| live.count == 0.0 && live.estimated_bytes == 0.0;
+        self.bytes == 0 && self.blocks == 0 && self.sample.is_none_or(|it| is_none(&it.live))
     }
 }
 
@@ -181,6 +186,63 @@ impl Held {
     }
 }
 
+impl Held {
+    /// What sites had when the process's peak was noted, or a tag's own; and
+    /// when that was, in ticks. `None` where it never was.
+    pub fn at_peak(file: &LogFile, ledger: &Ledger, tag: Option<u32>) -> Option<(Self, u64)> {
+        let (set, ticks) = match tag {
+            Some(tag) => {
+                let noted = ledger.site_store.tag_peaks.get(&tag)?;
+                (*peak::TAG.get(noted.set)?, noted.ticks)
+            }
+            None => {
+                let slot = file.process[process::PEAK_FRAME].checked_sub(1)?;
+                let set = slot.checked_sub(file.header.frame_capacity.into())?;
+                let ticks = ledger.frames.peak(file)?.ticks;
+                (*peak::PROCESS.get(usize::try_from(set).ok()?)?, ticks)
+            }
+        };
+        let interval = file.header.sample_interval;
+        let mut groups = Groups::new(ledger);
+        let mut has_sample = false;
+        for (site, noted) in ledger.site_store.at_peak(set) {
+            if tag.is_some_and(|tag| tag != ledger.sites.tag(site)) {
+                continue;
+            }
+            let declared = ledger.sites.get(site);
+            if declared.is_some_and(|declared| declared.has(site::FLAG_SAMPLED)) {
+                has_sample = true;
+                let counters = ledger.site_store.shared.get(&site).copied().unwrap_or_default();
+                let sample = groups.of(site).sample.get_or_insert_default();
+                sample.live.add(&noted_sample(&noted, interval));
+                sample.all.add(&samples(&counters, interval).1);
+            } else {
+                groups.of(site).add(noted.bytes, noted.blocks);
+            }
+        }
+        let source = if has_sample { Source::Samples } else { Source::Noted };
+        let held = groups.end(source, interval);
+        (!held.sites.is_empty()).then_some((held, ticks))
+    }
+}
+
+/// The sampled blocks that lived at a peak. How many they were is not noted.
+fn noted_sample(noted: &SiteAtPeak, interval: u64) -> Sample {
+    let interval = interval as f64;
+    Sample {
+        estimated_bytes: noted.bytes.max(0) as f64,
+        estimated_blocks: noted.blocks.max(0) as f64 / site::BLOCK_UNITS as f64,
+        variance_bytes: variance_of(noted.variance_bytes as f64, interval),
+        variance_blocks: noted.variance_blocks as f64,
+        ..Sample::default()
+    }
+}
+
+/// A variance of bytes, from the units that the log counts it in.
+fn variance_of(word: f64, interval: f64) -> f64 {
+    word / site::VARIANCE_UNITS as f64 * interval * interval
+}
+
 /// Sites with the same tag and stack are one.
 struct Groups<'l> {
     ledger: &'l Ledger,
@@ -231,10 +293,10 @@ fn samples(counters: &SiteCounters, interval: u64) -> (Sample, Sample) {
             site::ESTIMATED_FREED_BLOCKS,
             None,
         ) / site::BLOCK_UNITS as f64,
-        variance_bytes: word(site::VARIANCE_ALLOCATED_BYTES, site::VARIANCE_FREED_BYTES, None)
-            / site::VARIANCE_UNITS as f64
-            * interval
-            * interval,
+        variance_bytes: variance_of(
+            word(site::VARIANCE_ALLOCATED_BYTES, site::VARIANCE_FREED_BYTES, None),
+            interval,
+        ),
         variance_blocks: word(site::VARIANCE_ALLOCATED_BLOCKS, site::VARIANCE_FREED_BLOCKS, None),
     };
     let inherited = |word: Option<usize>| word.map_or(0, |word| counters[word]);

@@ -183,6 +183,8 @@ impl Ledger {
             }
             ChunkKind::SiteCounters => return self.site_store.counters(index, record),
             ChunkKind::SiteCaches => return self.site_store.cache_page(record),
+            ChunkKind::SitePeaks => return self.site_store.site_peaks(index, record),
+            ChunkKind::TagPeaks => return self.site_store.tag_peak(index, record),
             _ => return,
         };
         if let Err(error) = read {

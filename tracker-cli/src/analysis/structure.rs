@@ -1,7 +1,7 @@
 //! What the bytes of a log alone tell: nothing stands where nothing should.
 
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, cell, chunk, header, process, site, tag, thread,
+    ChunkHeader, ChunkKind, cell, chunk, header, peak, process, site, tag, thread,
 };
 
 use super::file::{Chunks, LogFile, Place};
@@ -9,6 +9,10 @@ use super::findings::{Check, Findings};
 use super::tables::{ledger_kind, records};
 use crate::error::Error;
 use crate::progress::Progress;
+
+/// Which words of a tag's record of its peak have a meaning.
+const TAG_PEAK_NAMES: [&str; peak::TAG_WORD_COUNT] =
+    ["sequence", "reserved", "ticks", "live", "ticks", "live", "reserved", "reserved"];
 
 /// What nothing should stand in: room that is unused, the rest behind the
 /// last record of a chunk, and words without a meaning.
@@ -78,6 +82,7 @@ fn check_ledger_chunk(
         let names: &[&str] = match kind {
             ChunkKind::TagTotals => &tag::TOTALS_NAMES,
             ChunkKind::SiteCounters => &site::COUNTER_NAMES,
+            ChunkKind::TagPeaks => &TAG_PEAK_NAMES,
             ChunkKind::Threads => &thread::NAMES,
             ChunkKind::SiteCaches => {
                 let header = record.get(8..site::CACHE_HEADER_SIZE).unwrap_or(&[]);

@@ -2,7 +2,7 @@
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, cell, frame, module, note, registry, site, stack, tag, thread,
+    ChunkHeader, ChunkKind, cell, frame, module, note, peak, registry, site, stack, tag, thread,
 };
 
 use super::file::LogFile;
@@ -26,6 +26,8 @@ fn record_size(kind: ChunkKind) -> Option<usize> {
         ChunkKind::Sites => site::DECLARATION_SIZE,
         ChunkKind::SiteCounters => site::COUNTERS_SIZE,
         ChunkKind::SiteCaches => site::CACHE_PAGE_SIZE,
+        ChunkKind::SitePeaks => peak::SITE_SIZE,
+        ChunkKind::TagPeaks => peak::TAG_SIZE,
         ChunkKind::Modules => module::SIZE,
         ChunkKind::Notes => note::SIZE,
         _ => return None,

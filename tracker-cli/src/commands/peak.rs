@@ -53,11 +53,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     let asked = arguments.about.open(&mut session)?;
     let mut damages = asked.ledger.damages.clone();
     let mut answer = of_ledger(&asked);
-    let mut held = Held::unknown(if asked.ledger.sites.count() == 0 {
-        "this log has no stacks; modes sample and journal record them"
-    } else {
-        "it takes a journal of that moment; scrubjay leaks tells of the end"
-    });
+    let (mut held, mut noted) = noted(&asked);
     let coverage = Coverage::of(&asked.file, &asked.ledger);
     if arguments.blocks.has_journal(coverage)? {
         let (from_journal, by_site, journal_damages) =
@@ -68,7 +64,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         if is_whole || from_journal.bytes >= answer.bytes {
             answer = from_journal;
             if asked.ledger.sites.count() > 0 {
-                held = by_site;
+                (held, noted) = (by_site, None);
             }
         } else if arguments.blocks.blocks {
             session.say(
@@ -79,7 +75,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         damages.merge(journal_damages);
     }
     let sites = SiteRows::new(&held, &asked, &arguments.sites, &mut session, &mut damages)?;
-    answer.sites = Some(sites);
+    answer.sites = Some(sites.noted_at(noted.and_then(|ticks| asked.clock.ns(ticks))));
     if session.is_json() {
         session.json("peak", &asked.file, &answer, &damages)?;
     } else {
@@ -87,6 +83,19 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     }
     session.report(&asked.file, &damages);
     session.end()
+}
+
+/// Who held it, as noted when the peak rose, and when that was.
+fn noted(asked: &Asked) -> (Held, Option<u64>) {
+    let Asked { file, ledger, .. } = asked;
+    if ledger.sites.count() == 0 {
+        let why = "this log has no stacks; modes sample and journal record them";
+        return (Held::unknown(why), None);
+    }
+    match Held::at_peak(file, ledger, asked.tag) {
+        Some((held, ticks)) => (held, Some(ticks)),
+        None => (Held::unknown("it was not noted at this peak"), None),
+    }
 }
 
 /// The peak as threads published it, and the frame nearest to it.

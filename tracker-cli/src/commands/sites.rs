@@ -43,6 +43,8 @@ pub struct SiteRows {
     sites_source: &'static str,
     /// The same as words; for "none" why.
     sites_are: &'static str,
+    /// When they were noted, where that is another moment than that asked for.
+    sites_at_ns: Option<u64>,
     site_count: u64,
     /// All of them together.
     sites_bytes: Figure,
@@ -143,6 +145,7 @@ impl SiteRows {
         Ok(Self {
             sites_source: held.source.name(),
             sites_are: held.source.words(),
+            sites_at_ns: None,
             site_count: all.len() as u64,
             sites_bytes: whole.0,
             sites_blocks: whole.1,
@@ -150,6 +153,11 @@ impl SiteRows {
             more_sites: More { count: rest.len() as u64, bytes: more.0, blocks: more.1 },
             missing_symbols: symbols.missing().to_vec(),
         })
+    }
+
+    /// The same, noted at another moment.
+    pub fn noted_at(self, ns: Option<u64>) -> Self {
+        Self { sites_at_ns: ns, ..self }
     }
 
     /// Writes them under a heading, each with its stack.
@@ -161,7 +169,10 @@ impl SiteRows {
             writeln!(out, "\n  By site: {}", self.sites_are)?;
             return Ok(());
         }
-        let title = format!("{what} by site, {}", self.sites_are);
+        let noted = self
+            .sites_at_ns
+            .map_or_else(String::new, |ns| format!(", as noted at {}", text::time(ns)));
+        let title = format!("{what} by site, {}{noted}", self.sites_are);
         writeln!(out, "\n{}", text::heading(&title))?;
         if self.site_count == 0 {
             writeln!(out, "  nothing")?;
@@ -171,11 +182,17 @@ impl SiteRows {
         let fit = |line: String| if is_narrow { text::elide(&line, text::WIDTH) } else { line };
         for row in &self.sites {
             let part = text::percent(row.bytes.value, whole);
+            let (bytes, blocks) = (row.bytes.size(), row.blocks.count());
             let samples = row.samples.map_or_else(String::new, |samples| {
                 format!(", from {}", text::plural(samples, "sample"))
             });
-            let (bytes, blocks) = (row.bytes.size(), row.blocks.count());
-            writeln!(out, "  {bytes} in {blocks}{samples}, {part}  {}", row.tag)?;
+            // An interval takes a line of its own.
+            if row.bytes.low.is_some() {
+                writeln!(out, "{}", fit(format!("  {bytes}, {part}  {}", row.tag)))?;
+                writeln!(out, "    in {blocks}{samples}")?;
+            } else {
+                writeln!(out, "{}", fit(format!("  {bytes} in {blocks}, {part}  {}", row.tag)))?;
+            }
             if row.frames.is_empty() {
                 writeln!(out, "      (no stack)")?;
             }
@@ -233,7 +250,7 @@ impl SiteRow {
             sites: site.sites.clone(),
             bytes: Figure::bytes(site, held),
             blocks: Figure::blocks(site, held),
-            samples: site.sample.map(|sample| sample.live.count as u64),
+            samples: site.sample.map(|it| it.live.count as u64).filter(|&count| count > 0),
             is_truncated: site.is_truncated,
             is_lost: site.is_lost,
             frames_folded: (frames.len() - shown.len()) as u64,

@@ -106,7 +106,7 @@ fn a_sample_is_told_as_an_estimate_with_its_interval() {
     let said = ask_about(&log.bytes(), "leaks --no-symbol-cache");
     assert!(said.out.contains("Live by site, estimate, 95 % interval"), "{}", said.out);
     let said = ask_about(&log.bytes(), "peak --no-symbol-cache");
-    assert!(said.out.contains("By site: it takes a journal"), "{}", said.out);
+    assert!(said.out.contains("By site: it was not noted at this peak"), "{}", said.out);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use scrubjay_log_format::site::{self, CachePageOwner};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, FormatError, Module, Note, SiteDeclaration, StackNode,
+    ChunkHeader, ChunkKind, FormatError, Module, Note, SiteDeclaration, StackNode, peak,
 };
 use serde_json::json;
 
@@ -13,6 +13,36 @@ use crate::analysis::tables::records;
 use crate::error::Error;
 
 type Told = Result<Option<(&'static str, Vec<Field<'static>>)>, FormatError>;
+
+/// Of the two sets of the process's peak, and of those of the tag's own.
+const PEAK_NAMES: [&str; peak::SITE_WORD_COUNT] = [
+    "process_0_bytes",
+    "process_0_blocks",
+    "process_0_variance_bytes",
+    "process_0_variance_blocks",
+    "process_1_bytes",
+    "process_1_blocks",
+    "process_1_variance_bytes",
+    "process_1_variance_blocks",
+    "tag_0_bytes",
+    "tag_0_blocks",
+    "tag_0_variance_bytes",
+    "tag_0_variance_blocks",
+    "tag_1_bytes",
+    "tag_1_blocks",
+    "tag_1_variance_bytes",
+    "tag_1_variance_blocks",
+];
+const TAG_PEAK_NAMES: [&str; peak::TAG_WORD_COUNT] = [
+    "sequence",
+    "reserved_1",
+    "ticks_0",
+    "live_bytes_0",
+    "ticks_1",
+    "live_bytes_1",
+    "reserved_6",
+    "reserved_7",
+];
 
 impl Dump<'_, '_> {
     /// Every record of a chunk of one of these kinds.
@@ -37,6 +67,16 @@ impl Dump<'_, '_> {
                     let fields = vec![("site", json!(site))];
                     let names = &site::COUNTER_NAMES;
                     self.words(offset, "site-counters", fields, &words, names)?;
+                    continue;
+                }
+                ChunkKind::SitePeaks => {
+                    let fields = vec![("site", json!(index.saturating_add(site::FIRST)))];
+                    self.words(offset, "site-peaks", fields, &words_of(record), &PEAK_NAMES)?;
+                    continue;
+                }
+                ChunkKind::TagPeaks => {
+                    let fields = vec![("tag", json!(self.ledger.name(index)))];
+                    self.words(offset, "tag-peak", fields, &words_of(record), &TAG_PEAK_NAMES)?;
                     continue;
                 }
                 ChunkKind::SiteCaches => {
@@ -114,6 +154,10 @@ impl Dump<'_, '_> {
         }
         Ok(())
     }
+}
+
+fn words_of(record: &[u8]) -> Vec<u64> {
+    record.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
 }
 
 fn frame(index: u32, record: &[u8]) -> Told {

@@ -27,7 +27,7 @@ const WITHOUT_REDUNDANCY: [&str; 10] = [
     "when a block of a watched tag was allocated, as the registry has it",
     "all counters of a log in count mode, but for the wipe evidence",
     "sites' counters without a journal, as long as a tag's sites are not more than its cells",
-    "a sample's estimates and their variances, and what a fork inherited of each site",
+    "what was live of sites at peaks, a sample's estimates, what a fork inherited of each site",
     "when a module was unloaded",
 ];
 
