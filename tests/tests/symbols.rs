@@ -129,6 +129,21 @@ impl Site {
     fn check(&self, by: &str, symbols: &Path) {
         let (said, frames) = self.symbolize(symbols, &["--no-symbol-cache"]);
         assert!(knows_lines(&frames), "{by}: {said}{frames:#?}");
+        for question in ["leaks", "peak"] {
+            let mut command = Command::new(cli::binary());
+            command.args([question, "--tag", "kept", "--no-symbol-cache", "--symbols"]);
+            let said = command.arg(symbols).arg(&self.log).output().unwrap();
+            assert_eq!(said.status.code(), Some(0), "{by}: {said:?}");
+            let said = String::from_utf8(said.stdout).unwrap();
+            let (_, sites) = said.split_once("by site").unwrap();
+            let lines: Vec<&str> = sites.lines().skip(2).take(2).collect();
+            let is = |line: &str, function: &str, number: u32| {
+                let place = format!("tests/tests/symbols.rs:{number})");
+                line.trim().starts_with(&format!("symbols::{function} (")) && line.ends_with(&place)
+            };
+            assert!(is(lines[0], "allocate_inlined", INLINED_LINE), "{by}: {said}");
+            assert!(is(lines[1], "allocate_outside", OUTSIDE_LINE), "{by}: {said}");
+        }
         println!("{by}: lines of {} addresses", frames.len());
     }
 

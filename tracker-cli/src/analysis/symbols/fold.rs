@@ -80,7 +80,8 @@ pub fn is_plumbing(frame: &Frame) -> bool {
 }
 
 /// The frames of a stack, innermost first, without what says nothing about
-/// the program. Where nothing is left it is all of them.
+/// the program. Where nothing of it is left, the standard library's own frames
+/// are; else all of them.
 pub fn folded<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Vec<&'f Frame> {
     let frames: Vec<&Frame> = frames.into_iter().collect();
     // Between the program and the allocator glue is plumbing, too.
@@ -100,9 +101,13 @@ pub fn folded<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Vec<&'f Frame>
             end -= 1;
         }
     }
-    let kept: Vec<&Frame> =
-        frames[inner..end].iter().copied().filter(|frame| !is_plumbing(frame)).collect();
-    if kept.is_empty() { frames } else { kept }
+    let without_plumbing = |frames: &[&'f Frame]| -> Vec<&'f Frame> {
+        frames.iter().copied().filter(|frame| !is_plumbing(frame)).collect()
+    };
+    // What the standard library allocates for itself is about that.
+    let candidates = [&frames[inner..end], &frames[inner..]];
+    let kept = candidates.into_iter().map(without_plumbing).find(|kept| !kept.is_empty());
+    kept.unwrap_or(frames)
 }
 
 fn is_beginning(frame: &Frame) -> bool {
@@ -303,7 +308,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_runtime_allocates_for_itself_stays_whole() {
+    fn what_the_runtime_allocates_for_itself_is_its_own() {
+        let stack = ["__rust_alloc", "alloc::sync::Arc<T>::new", "std::rt::init", "main"];
+        assert_eq!(names(&stack), ["std::rt::init"]);
         let stack = ["__rust_alloc", "alloc::sync::Arc<T>::new", "std::rt::lang_start", "main"];
         assert_eq!(names(&stack), stack);
     }

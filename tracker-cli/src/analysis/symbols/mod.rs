@@ -178,7 +178,9 @@ impl Symbols {
             let codes = part.known.get(&part.looked_up(address)).map_or(&[][..], Vec::as_slice);
             self.add(address, Some(part.module), codes, names);
             let has_function = codes.iter().any(|code| code.function.is_some());
-            let has_line = codes.iter().any(|code| code.line.is_some());
+            // Nobody misses the lines of a program's start.
+            let has_line = codes.iter().any(|code| code.line.is_some())
+                || self.frames_of(address).iter().all(fold::is_plumbing);
             missing.without_function += u64::from(!has_function);
             missing.without_line += u64::from(has_function && !has_line);
         }
