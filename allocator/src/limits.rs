@@ -166,7 +166,7 @@ pub(crate) const STACK_DEPTH_MAX: usize = 256;
 /// the place of others and are found out again. 512 KiB, touched as needed.
 pub(crate) const STACK_RULES_MAX: usize = 64 * 1024;
 /// Threads that can at one time find out such rules; beyond, a stack ends early
-/// (`capture::busy_count`). 33 KB each.
+/// (`capture::busy_count`). 38 KB each.
 pub(crate) const UNWINDER_SEATS: usize = 8;
 /// Threads that can at one time capture a stack that is not their own; beyond,
 /// there is none.

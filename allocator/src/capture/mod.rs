@@ -20,7 +20,7 @@ mod tests;
 mod unwinder;
 mod walk;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use spin::mutex::SpinMutex;
 
@@ -115,6 +115,15 @@ pub(crate) fn busy_count() -> u64 {
     BUSY_COUNT.load(Ordering::Relaxed)
 }
 
+/// How many modules were there before main.
+static FIRST_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes which modules there are before main: what the program was linked to is
+/// never unloaded, anything later may be. Called by the constructor.
+pub(crate) fn note_first_modules() {
+    FIRST_COUNT.store(modules::count(), Ordering::Relaxed);
+}
+
 /// What was known of the modules when they were last looked at.
 struct Books {
     known: Vec<Known>,
@@ -153,8 +162,9 @@ fn look(is_first: bool) -> bool {
     if !is_first && changes == books.changes {
         return false;
     }
-    // What the program was linked to is not unloaded.
-    let (known, is_less) = modules::known_now(core::mem::take(&mut books.known), is_first);
+    // The program itself stays in any case.
+    let staying = FIRST_COUNT.load(Ordering::Relaxed).max(1);
+    let (known, is_less) = modules::known_now(core::mem::take(&mut books.known), staying);
     let mut generation = books.generation;
     if is_first || is_less {
         generation += 1;

@@ -5,12 +5,10 @@ use core::ops::{Deref, Range};
 
 use std::sync::Arc;
 
-use framehop::{
-    AllocationPolicy, Module as UnwoundModule, ModuleSectionInfo, MustNotAllocateDuringUnwind,
-};
+use framehop::{Module as UnwoundModule, ModuleSectionInfo};
 use gimli::{
-    AArch64, BaseAddresses, CfaRule, EhFrame, EhFrameHdr, LittleEndian, Register, UnwindContext,
-    UnwindSection, X86_64,
+    AArch64, BaseAddresses, CfaRule, EhFrame, EhFrameHdr, LittleEndian, Register, RegisterRule,
+    UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, X86_64,
 };
 
 use crate::limits::TABLES_COPIED_MAX;
@@ -71,10 +69,15 @@ impl Code {
 }
 
 /// What evaluating a table takes, in place.
-pub(super) type Context = UnwindContext<
-    usize,
-    <MustNotAllocateDuringUnwind as AllocationPolicy>::GimliUnwindContextStorage<usize>,
->;
+pub(super) type Context = UnwindContext<usize, InPlace>;
+
+/// Room for what compilers write; a table that needs more cannot be followed.
+pub(super) struct InPlace;
+
+impl UnwindContextStorage<usize> for InPlace {
+    type Rules = [(Register, RegisterRule<usize>); 32];
+    type Stack = [UnwindTableRow<usize, Self>; 4];
+}
 
 const FRAME_POINTER: Register =
     if cfg!(target_arch = "x86_64") { X86_64::RBP } else { AArch64::X29 };
@@ -171,6 +174,7 @@ impl Known {
 struct Found {
     bias: usize,
     code: Range<usize>,
+    stays: bool,
     tables: Tables,
     /// Which of those known before this is.
     known: Option<usize>,
@@ -184,20 +188,19 @@ enum Sections {
 }
 
 /// What is loaded now, of which what was `known` before is taken over; and
-/// whether something of that is gone.
-pub(super) fn known_now(mut known: Vec<Known>, stays: bool) -> (Vec<Known>, bool) {
+/// whether something of that is gone. The first so many modules stay as long as
+/// the process: the loader lists them in the order in which they came.
+pub(super) fn known_now(mut known: Vec<Known>, staying: usize) -> (Vec<Known>, bool) {
     // Room for what is loaded in between; what is beyond is found next time.
     const SPARE: usize = 16;
-    let mut count = 0;
-    os::each_object(|_| {
-        count += 1;
-        true
-    });
-    let mut found = Vec::with_capacity(count + SPARE);
+    let mut found = Vec::with_capacity(count() + SPARE);
     let mut copied: usize = known.iter().map(Known::copied_size).sum();
     // The loader's lock is held in here: nothing allocates.
+    let mut index = 0;
     os::each_object(|object| {
-        if let Some(mut new) = find(object) {
+        let stays = index < staying;
+        index += 1;
+        if let Some(mut new) = find(object, stays) {
             new.known = known.iter().position(|known| known.is(&new, object));
             if new.known.is_none() {
                 new.sections = sections(object, &new.tables, stays, &mut copied);
@@ -218,14 +221,14 @@ pub(super) fn known_now(mut known: Vec<Known>, stays: bool) -> (Vec<Known>, bool
                 kept += 1;
                 now.push(known);
             }
-            None => now.extend(unwound(new, stays)),
+            None => now.extend(unwound(new)),
         }
     }
     (now, kept < before)
 }
 
 /// A module that has code and tables for it.
-fn find(object: &os::Object) -> Option<Found> {
+fn find(object: &os::Object, stays: bool) -> Option<Found> {
     let loaded = || object.segments(libc::PT_LOAD);
     let mut codes = loaded().filter(|segment| segment.is_code);
     let first = codes.next()?.range;
@@ -235,7 +238,7 @@ fn find(object: &os::Object) -> Option<Found> {
     let start = frames_start(index.start, object.bytes(index.clone())?)?;
     let end = loaded().find(|segment| segment.range.contains(&start))?.range.end;
     let tables = Tables { index, frames: start..end };
-    Some(Found { bias: object.bias, code, tables, known: None, sections: None })
+    Some(Found { bias: object.bias, code, stays, tables, known: None, sections: None })
 }
 
 /// Where `.eh_frame` begins, by `.eh_frame_hdr`, in the form that all linkers
@@ -269,12 +272,13 @@ fn sections(
     Some(Sections::Copied(Section::mapped(index)?, Section::mapped(frames)?))
 }
 
-fn unwound(found: Found, stays: bool) -> Option<Known> {
+fn unwound(found: Found) -> Option<Known> {
     let (index, frames) = match found.sections? {
         Sections::InPlace(index, frames) => (index, frames),
         Sections::Copied(index, frames) => (index.into(), frames.into()),
     };
-    let code = Code { range: found.code.clone(), stays, tables: found.tables, index, frames };
+    let code =
+        Code { range: found.code.clone(), stays: found.stays, tables: found.tables, index, frames };
     let range = found.code.start as u64..found.code.end as u64;
     let info = SectionsOf { code: code.clone(), bias: found.bias };
     let unwound = UnwoundModule::new(String::new(), range, found.bias as u64, info);
@@ -309,6 +313,16 @@ impl ModuleSectionInfo<Section> for SectionsOf {
             _ => None,
         }
     }
+}
+
+/// How many modules there are.
+pub(super) fn count() -> usize {
+    let mut count = 0;
+    os::each_object(|_| {
+        count += 1;
+        true
+    });
+    count
 }
 
 /// How many files were loaded and unloaded since the program began.

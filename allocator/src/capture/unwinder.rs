@@ -5,16 +5,18 @@
 //! on registers that stand for themselves. What it reads and answers tells the
 //! rule, which holds for every frame of this code.
 
+use core::sync::atomic::Ordering;
+
 use framehop::{
     CacheNative, FrameAddress, MustNotAllocateDuringUnwind, UnwindRegsNative, Unwinder as _,
     UnwinderNative,
 };
 use spin::mutex::SpinMutex;
 
-use super::RULES;
 use super::modules::{Code, Context, Section};
 use super::rules::{Base, KEPT, Key, Packed, Rule, Step};
 use super::signal;
+use super::{GENERATION, RULES};
 use crate::limits::UNWINDER_SEATS;
 
 /// An unwinder that knows the modules.
@@ -74,10 +76,16 @@ pub(super) fn replace(mut seat: impl FnMut() -> Seat) {
 /// behind it or in it but behind its first byte, as a return address is.
 pub(super) fn rule_at(behind: usize) -> Found {
     let lookup = behind.wrapping_sub(1);
-    // Some rounds: nobody takes a seat for longer than some microseconds.
-    const ROUNDS: usize = 3;
+    // Some rounds: nobody takes a seat for longer than some microseconds, and
+    // whoever has one may be finding out this very rule.
+    const ROUNDS: usize = 50;
     let first = lookup >> 4;
     for turn in 0..ROUNDS * UNWINDER_SEATS {
+        if turn >= UNWINDER_SEATS
+            && let Some(rule) = known(behind)
+        {
+            return Found::Rule(rule);
+        }
         let Some(mut guard) = SEATS[(first + turn) % UNWINDER_SEATS].try_lock() else { continue };
         let Some(seat) = guard.as_mut() else { return Found::NoCode };
         let Some(module) = seat.code.iter().find(|module| module.holds(lookup)) else {
@@ -103,6 +111,11 @@ pub(super) fn rule_at(behind: usize) -> Found {
         return Found::Rule(rule);
     }
     Found::Busy
+}
+
+/// What another thread has found out by now.
+fn known(behind: usize) -> Option<Rule> {
+    RULES.get(Key::of(behind))?.rule(GENERATION.load(Ordering::Relaxed))
 }
 
 /// What the unwinder does at an address that a call returns to, whatever the

@@ -200,6 +200,7 @@ fn open_log(
 /// Runs before main: if this allocator is the program's, it decides now, and a
 /// log gets its helper, outside of any allocation.
 extern "C" fn constructor() {
+    capture::note_first_modules();
     PROBING.store(true, Ordering::Relaxed);
     let layout = core::alloc::Layout::new::<u64>();
     // SAFETY: the layout has a size. The block, if there is one, came from

@@ -43,10 +43,12 @@ fn in_some_frames() {
     recursive(3, &allocate);
 }
 
+#[cfg(target_env = "gnu")]
 fn in_many_frames() {
     recursive(200, &allocate);
 }
 
+#[cfg(target_env = "gnu")]
 fn on_coroutine(act: fn(), size: usize) {
     ACT.set(Some(act));
     let mut memory = vec![0_u8; size];
@@ -67,6 +69,7 @@ fn on_coroutine(act: fn(), size: usize) {
 }
 
 #[test]
+#[cfg(target_env = "gnu")]
 fn a_coroutine() {
     let large = || on_coroutine(in_many_frames, 1 << 20);
     // No table tells of what calls a coroutine's function.
@@ -75,6 +78,7 @@ fn a_coroutine() {
 }
 
 #[test]
+#[cfg(target_env = "gnu")]
 fn a_coroutine_of_a_thread() {
     std::thread::spawn(|| {
         // Its first look is on the coroutine.
