@@ -91,9 +91,9 @@ impl SymbolChunk {
             return false;
         }
         let (function, file) = (self.text(function), self.text(file));
-        let cuts =
-            u8::from(is_function_cut) * FLAG_FUNCTION_CUT | u8::from(is_file_cut) * FLAG_FILE_CUT;
-        self.bytes.extend([KIND_FRAME, frame.flags | cuts]);
+        let function_flag = if is_function_cut { FLAG_FUNCTION_CUT } else { 0 };
+        let file_flag = if is_file_cut { FLAG_FILE_CUT } else { 0 };
+        self.bytes.extend([KIND_FRAME, frame.flags | function_flag | file_flag]);
         self.bytes.extend(frame.depth.to_le_bytes());
         self.bytes.extend(frame.line.to_le_bytes());
         self.bytes.extend(frame.address.to_le_bytes());

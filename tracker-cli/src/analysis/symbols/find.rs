@@ -110,7 +110,7 @@ impl Search<'_, '_> {
         }
         self.follow_links();
         if !self.has_lines() && !self.finder.folders.is_empty() {
-            for candidate in self.from_folders() {
+            for candidate in self.in_folders() {
                 self.consider(&candidate);
             }
             self.follow_links();
@@ -138,7 +138,7 @@ impl Search<'_, '_> {
     }
 
     /// What the folders have with the module's build-id; without one, by name.
-    fn from_folders(&self) -> Vec<PathBuf> {
+    fn in_folders(&self) -> Vec<PathBuf> {
         let index = self.finder.index();
         if !self.module.build_id.is_empty() {
             return index.with_build_id(&self.module.build_id).to_vec();
