@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub mod acorns;
 pub mod agreement;
 pub mod attack;
 pub mod child;
@@ -12,6 +13,7 @@ pub mod figures;
 pub mod folder;
 pub mod foreign_stacks;
 pub mod harness;
+pub mod heaptrack;
 pub mod inner;
 pub mod load;
 pub mod log;
