@@ -13,15 +13,14 @@ use scrubjay_log_format::process;
 use crate::control::control;
 use crate::limits::HELPER_STEP_NS;
 use crate::store::{self, Store};
-use crate::{capture, modules, os};
+use crate::{capture, modules, os, own};
 
 /// Starts the helper, unless there is one. Never called inside an allocation:
 /// making a thread allocates, and blocks.
 pub(crate) fn start() {
     let Some(store) = store::current() else { return };
     let helper = &control().helper;
-    let has_stacks = store.process()[process::MODE].load(Ordering::Relaxed) & process::MODE_STACKS;
-    if (!store.has_journal() && has_stacks == 0)
+    if (!store.has_journal() && !has_stacks(store))
         || helper.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
     {
         return;
@@ -50,10 +49,17 @@ extern "C" fn main(_: *mut c_void) -> *mut c_void {
     }
 }
 
+fn has_stacks(store: &Store) -> bool {
+    store.process()[process::MODE].load(Ordering::Relaxed) & process::MODE_STACKS != 0
+}
+
 /// Notes modules that came and went, for captures and for the log. Not within an
 /// allocation.
 pub(crate) fn look_at_modules(store: &Store) {
-    if capture::refresh() {
+    if !has_stacks(store) {
+        return;
+    }
+    if own::account(capture::refresh) {
         modules::note(store);
     }
     let busy_count = &store.process()[process::STACK_BUSY_COUNT];

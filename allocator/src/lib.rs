@@ -94,6 +94,7 @@ mod modules;
 mod note;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
+mod own;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
 mod protection;

@@ -17,8 +17,8 @@ use crate::site::counters;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
 use crate::{
-    frames, heap, helper, journal, late, ledger, mapped, modules, os, registers, sampling, tag,
-    trailer,
+    frames, heap, helper, journal, late, ledger, mapped, modules, os, own, registers, sampling,
+    tag, trailer,
 };
 
 pub(crate) use late_log::start_log;
@@ -121,7 +121,7 @@ fn begin(config: &Config) {
 /// a reader needs for their symbols. Not within an allocation.
 fn prepare_stacks(store: &Store, mode: Mode) {
     if store.config().has_stacks(mode) {
-        let engine = match capture::prepare() {
+        let engine = match own::account(capture::prepare) {
             Engine::None => process::ENGINE_NONE,
             Engine::FramePointers => process::ENGINE_FRAME_POINTERS,
             Engine::Tables => process::ENGINE_UNWIND_TABLES,

@@ -1,0 +1,27 @@
+//! What scrubjay allocates for itself: under a tag of its own, so that a report
+//! says whose it is.
+
+use crate::tag::Tag;
+use crate::thread;
+
+/// The unwinder's tables, where stacks are captured.
+static OWN: Tag = Tag::new("scrubjay");
+
+/// Runs `then`, whose allocations are scrubjay's. Not within an allocation, nor
+/// with the lock on tags.
+pub(crate) fn account<T>(then: impl FnOnce() -> T) -> T {
+    let before = enter(OWN.index());
+    let done = then();
+    enter(before);
+    done
+}
+
+/// Makes a tag active on the calling thread, whose next event looks its cell
+/// up. Answers the one before.
+fn enter(tag: u32) -> u32 {
+    let before = thread::here(|here| {
+        here.set_mode(0);
+        here.tag.replace(tag)
+    });
+    before.unwrap_or(0)
+}
