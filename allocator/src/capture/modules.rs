@@ -167,7 +167,8 @@ impl Known {
 
     /// The size of the copies of its tables.
     fn copied_size(&self) -> usize {
-        if self.code.stays { 0 } else { self.code.index.len() + self.code.frames.len() }
+        let sections = [&self.code.index, &self.code.frames];
+        sections.iter().filter(|section| section.copy.is_some()).map(|section| section.len()).sum()
     }
 }
 

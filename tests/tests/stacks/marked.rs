@@ -23,7 +23,8 @@ pub fn mark(number: usize) {
         if is_above && address != 0 {
             addresses.push(address);
         }
-        is_above |= std::ptr::eq(frame.symbol_address(), mark as *const ());
+        let function = frame.symbol_address().cast_const().cast();
+        is_above |= std::ptr::eq(function, mark as *const ());
         true
     });
     drop(black_box(Vec::<u8>::with_capacity(MARK + number)));
