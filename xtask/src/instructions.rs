@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use toml::Table;
@@ -40,16 +40,57 @@ const SCOPES: &str = "scope64";
 struct Mode {
     name: &'static str,
     program: &'static str,
-    wipe: &'static str,
-    journal: bool,
+    /// What its environment says.
+    environment: &'static [(&'static str, &'static str)],
+    log: bool,
+    /// Frames below the workload, where their number matters.
+    depth: &'static str,
+    /// The only workloads that it is counted on; all where there is none.
+    workloads: &'static [&'static str],
+    frame_pointers: bool,
 }
 
+const fn scrubjay(
+    name: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+    log: bool,
+) -> Mode {
+    let (program, depth) = ("with-scrubjay", "0");
+    Mode { name, program, environment, log, depth, workloads: &[], frame_pointers: false }
+}
+
+/// Of stacks one depth is counted, of the calls that have one.
+const fn with_stacks(mode: Mode) -> Mode {
+    Mode { depth: "20", workloads: &["pair64", "grow"], ..mode }
+}
+
+const fn with_frame_pointers(mode: Mode) -> Mode {
+    Mode { frame_pointers: true, ..with_stacks(mode) }
+}
+
+const STACKS_OF_COUNT: &[(&str, &str)] =
+    &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_MODE", "count"), ("SCRUBJAY_STACKS", "on")];
+const STACKS_OF_JOURNAL: &[(&str, &str)] = &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_STACKS", "on")];
+
 const MODES: &[Mode] = &[
-    Mode { name: "system", program: "with-system", wipe: "", journal: false },
-    Mode { name: "count", program: "with-scrubjay", wipe: "off", journal: false },
-    Mode { name: "count-wipe", program: "with-scrubjay", wipe: "all", journal: false },
-    Mode { name: "journal-wipe", program: "with-scrubjay", wipe: "all", journal: true },
+    Mode { program: "with-system", ..scrubjay("system", &[], false) },
+    scrubjay("count", &[("SCRUBJAY_WIPE", "off")], false),
+    scrubjay("count-wipe", &[("SCRUBJAY_WIPE", "all")], false),
+    scrubjay("journal-wipe", &[("SCRUBJAY_WIPE", "all"), ("SCRUBJAY_STACKS", "off")], true),
+    Mode {
+        workloads: &["pair64", "grow"],
+        // So that hardly any block is in the sample.
+        ..scrubjay("sample", SAMPLE, false)
+    },
+    with_stacks(scrubjay("count-stacks", STACKS_OF_COUNT, false)),
+    with_stacks(scrubjay("journal-stacks", STACKS_OF_JOURNAL, true)),
+    with_frame_pointers(scrubjay("count-stacks-fp", STACKS_OF_COUNT, false)),
+    with_frame_pointers(scrubjay("journal-stacks-fp", STACKS_OF_JOURNAL, true)),
 ];
+
+/// Without a sample within the counted run: when one comes is left to chance.
+const SAMPLE: &[(&str, &str)] =
+    &[("SCRUBJAY_WIPE", "off"), ("SCRUBJAY_MODE", "sample"), ("SCRUBJAY_SAMPLE_INTERVAL", "1T")];
 
 /// Instructions of the program itself and of all it calls, per operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,17 +153,33 @@ pub fn update() -> Result<()> {
     Ok(())
 }
 
+/// The folders of a usual build and of one with frame pointers.
+fn build() -> Result<[PathBuf; 2]> {
+    let usual = workspace::target()?;
+    let with_frame_pointers = usual.join("frame-pointers");
+    for (target, flags) in [(&usual, None), (&with_frame_pointers, Some(FRAME_POINTERS))] {
+        let mut build = workspace::cargo(&["build", "--release", "-p", "scrubjay-benches"])?;
+        build.args(["--bin", "with-system", "--bin", "with-scrubjay", "--target-dir"]).arg(target);
+        if let Some(flags) = flags {
+            build.env("RUSTFLAGS", flags);
+        }
+        workspace::run(&mut build)?;
+    }
+    Ok([usual.join("release"), with_frame_pointers.join("release")])
+}
+
+const FRAME_POINTERS: &str = "-C force-frame-pointers=yes";
+
 fn measure() -> Result<Costs> {
-    let mut build = workspace::cargo(&["build", "--release", "-p", "scrubjay-benches"])?;
-    build.args(["--bin", "with-system", "--bin", "with-scrubjay"]);
-    workspace::run(&mut build)?;
-    let folder = workspace::target()?.join("release");
+    let [usual, with_frame_pointers] = build()?;
     let mut costs = Costs::new();
     for &(workload, operations) in WORKLOADS {
         for mode in MODES {
-            if workload == SCOPES && mode.name == "system" {
+            let is_wanted = mode.workloads.is_empty() || mode.workloads.contains(&workload);
+            if !is_wanted || workload == SCOPES && mode.name == "system" {
                 continue;
             }
+            let folder = if mode.frame_pointers { &with_frame_pointers } else { &usual };
             let cost = cost(&folder.join(mode.program), (workload, operations), mode)?;
             costs.entry(workload.to_owned()).or_default().insert(mode.name.to_owned(), cost);
         }
@@ -133,15 +190,16 @@ fn measure() -> Result<Costs> {
 fn cost(program: &Path, (workload, operations): (&str, u64), mode: &Mode) -> Result<Cost> {
     let log = workspace::target()?.join("instructions.jay");
     let log = log.to_str().context("the target folder's name is not UTF-8")?;
-    let mut environment = vec![("SCRUBJAY_WIPE", mode.wipe)];
-    if mode.journal {
+    let mut environment = mode.environment.to_vec();
+    if mode.log {
         environment.push(("SCRUBJAY_LOG", log));
     }
     let count = |operations: u64| -> Result<callgrind::Count> {
         let operations = operations.to_string();
         let arguments = ["--workload", workload, "--operations", &operations, "--batches", "1"];
+        let arguments = [&arguments[..], &["--depth", mode.depth]].concat();
         let count = callgrind::count(program, &arguments, &environment)?;
-        if mode.journal {
+        if mode.log {
             // A second log would take another name, and the first would stay.
             fs::remove_file(log).context("the run left no log")?;
         }
@@ -183,11 +241,11 @@ fn compare(costs: &Costs, file: &Table, tolerance: f64) -> Vec<String> {
 }
 
 fn table(costs: &Costs) -> String {
-    let mut table = format!("{:10} {:14} {:>10} {:>10}\n", "workload", "mode", "program", "all");
+    let mut table = format!("{:10} {:17} {:>10} {:>10}\n", "workload", "mode", "program", "all");
     for (workload, modes) in costs {
         for mode in MODES {
             let Some(Cost { program, all }) = modes.get(mode.name) else { continue };
-            table += &format!("{workload:10} {:14} {program:>10.2} {all:>10.2}\n", mode.name);
+            table += &format!("{workload:10} {:17} {program:>10.2} {all:>10.2}\n", mode.name);
         }
     }
     table
