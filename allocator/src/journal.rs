@@ -88,6 +88,10 @@ fn write_in_next_chunk<const COUNT: usize>(here: &Here, whats: [What; COUNT]) ->
         here.chunk.set(&[]);
         here.next.set(0);
     }
+    // Every event comes here once the journal has ended.
+    if store.process()[process::JOURNAL_END_TICKS].load(Ordering::Relaxed) != 0 {
+        return false;
+    }
     let Some((index, base)) = next_chunk(store, slot.index(), words, 0) else { return false };
     let Some(chunk) = store.chunk(index) else { return false };
     here.chunk.set(chunk);

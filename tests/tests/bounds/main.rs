@@ -15,6 +15,7 @@ mod children_that_share_memory_count_as_one;
 mod daemons_have_logs_of_their_own;
 mod exec_leaves_a_whole_log;
 mod many_threads_share_a_small_ring;
+mod what_grew_over_a_long_run_is_named;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -30,5 +31,6 @@ fn main() -> ExitCode {
         daemons_have_logs_of_their_own,
         exec_leaves_a_whole_log,
         many_threads_share_a_small_ring,
+        what_grew_over_a_long_run_is_named,
     ])
 }
