@@ -7,6 +7,7 @@ use scrubjay::Scrubjay;
 use scrubjay_tests::harness;
 
 mod a_forked_child_knows_the_sites_of_what_it_inherited;
+mod a_kill_leaves_one_event_a_thread_unsettled;
 mod a_late_log_takes_the_sites_along;
 mod a_million_sites_find_room_and_the_next_are_counted;
 mod blocks_of_one_stack_share_a_site;
@@ -21,6 +22,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_forked_child_knows_the_sites_of_what_it_inherited,
+        a_kill_leaves_one_event_a_thread_unsettled,
         a_late_log_takes_the_sites_along,
         a_million_sites_find_room_and_the_next_are_counted,
         blocks_of_one_stack_share_a_site,
