@@ -46,11 +46,16 @@ pub enum Command {
     Summary(Log),
     /// Every tag with its totals, added up along the levels of its name
     Tags(Log),
-    /// When the most was live, and what of
+    /// When the most was live, what of, and which sites held it
     Peak(peak::Arguments),
     /// Live bytes of each tag over time, drawn
     Timeline(timeline::Arguments),
-    /// What was live at the end, or at a moment, by tag or block by block
+    /// What was live at the end, or at a moment: by tag, by site with its stack,
+    /// or block by block
+    ///
+    /// Beside the sites stands how they are known: exactly from the journal or
+    /// from the sites' counters, or as an estimate with its 95 % interval from a
+    /// sample.
     Leaks(leaks::Arguments),
     /// Where every allocated byte went: live, wiped, or released unwiped and why
     ///

@@ -48,7 +48,7 @@ impl Log {
         log.sites.modules = vec!["/bin/jay", "/lib/libc.so.6", "/lib/libm.so.6"];
         for (_, event) in &mut log.events {
             let number = (event.address >> 8) as u32;
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 continue;
             }
             let moved = u32::from(event.kind == scrubjay_log_format::EventKind::ReallocAlloc);

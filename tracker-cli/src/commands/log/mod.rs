@@ -18,7 +18,8 @@ use crate::session::Session;
 pub enum Command {
     /// What the file is made of
     Info(Log),
-    /// Whether the file is sound: structure, checksums, journal against ledger
+    /// Whether the file is sound: structure, checksums, journal against ledger,
+    /// sites against both
     Verify(Log),
     /// Every record, one a line
     Dump(dump::Arguments),
