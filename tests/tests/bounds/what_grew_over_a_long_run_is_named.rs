@@ -57,8 +57,9 @@ fn run(path: &Path, days: usize) -> u64 {
     path.metadata().expect("the log is there").len()
 }
 
-fn answer(command: &str, path: &Path) -> Value {
-    let asked = cli::run([command, "--json", path.to_str().expect("utf-8")]);
+fn answer(question: &[&str], path: &Path) -> Value {
+    let arguments = question.iter().chain(&["--json"]).copied();
+    let asked = cli::run(arguments.chain([path.to_str().expect("utf-8")]));
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     serde_json::from_slice(&asked.stdout).expect("JSON")
 }
@@ -73,7 +74,7 @@ fn number(value: &Value) -> f64 {
 
 /// From a tenth of the time on it grew all the time, and no other tag as much.
 fn timeline_names_the_tag(path: &Path) {
-    let timeline = answer("timeline", path);
+    let timeline = answer(&["timeline"], path);
     let (tags, points) = (list(&timeline["tags"]), list(&timeline["points"]));
     let end = number(&points.last().expect("points")["at_ns"]);
     let later: Vec<&Value> =
@@ -94,13 +95,15 @@ fn timeline_names_the_tag(path: &Path) {
 
 /// The estimate is right within twice its interval, the ledger to the byte.
 fn leaks_name_the_function(path: &Path) {
-    let leaks = answer("leaks", path);
+    let leaks = answer(&["leaks", "--frames", "64"], path);
     let is_sessions = |entry: &&Value| entry["tag"] == SESSIONS.name();
     let tag = list(&leaks["tags"]).iter().find(is_sessions).expect("the tag leaks");
     assert_eq!(number(&tag["bytes"]), DAYS_SIZE);
     let site = list(&leaks["sites"]).iter().find(is_sessions).expect("a site of the tag leaks");
-    let function = list(&site["frames"])[0]["function"].as_str().expect("a name");
-    assert!(function.ends_with("::remember_session"), "{function}");
+    let names = list(&site["frames"]).iter().filter_map(|frame| frame["function"].as_str());
+    // In release its path is not in the names, where it was inlined.
+    let is_named = names.clone().any(|name| name.ends_with("remember_session"));
+    assert!(is_named, "{:?}", names.collect::<Vec<_>>());
     let [value, low, high] = ["value", "low", "high"].map(|name| number(&site["bytes"][name]));
     let range = value - 2.0 * (value - low)..value + 2.0 * (high - value);
     assert!(range.contains(&DAYS_SIZE), "{DAYS_SIZE} is not {value} ({low} to {high})");
