@@ -2,9 +2,12 @@
 
 use std::hint::black_box;
 
+/// A function that calls the next one, so many times, and then the work.
+type Level = fn(usize, &mut dyn FnMut());
+
 /// Callers in turn, so that a stack has as many return addresses as a program's
 /// has, and not one over and over.
-const LEVELS: [fn(usize, &mut dyn FnMut()); 16] = [
+const LEVELS: [Level; 16] = [
     level::<0>,
     level::<1>,
     level::<2>,

@@ -3,14 +3,13 @@
 //!
 //! heaptrack stands at the C library's functions and sees what libraries ask
 //! these for: blocks that came from other code than the program's. scrubjay sees
-//! what it allocates itself to know stacks: blocks from before that, whose stacks
-//! are not known. Both are set aside; the former are explained one by one.
+//! what it allocates itself to know stacks, under a tag of its own. Both are set
+//! aside; the former are explained one by one.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use scrubjay_log_format::site::{self, SiteDeclaration};
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::heaptrack::{self, Kind, Recording};
 use scrubjay_tests::log::Log;
@@ -88,11 +87,11 @@ struct Ours {
 
 impl Ours {
     fn of(log: &Log) -> Self {
-        let is_lost = |site: &SiteDeclaration| site.has(site::FLAG_LOST);
+        let allocators = log.tag(sites::ALLOCATORS);
         let mut ours = Self::default();
         for record in &log.events {
             let event = &record.event;
-            if event.site < site::FIRST || is_lost(&log.sites[&event.site]) {
+            if log.tag_of(event.site) == allocators {
                 continue;
             }
             if event.kind.allocates() {

@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Bytes and blocks by the functions that they came from.
 pub type Sites = BTreeMap<Vec<String>, (u64, u64)>;
 
+/// The tag of what the allocator allocates for itself.
+pub const ALLOCATORS: &str = "scrubjay";
+
 /// What heaptrack says was live.
 pub fn of_recording(live: &Live, kinds: &[Kind]) -> Sites {
     let blocks = live.blocks.iter().filter(|(_, blocks)| **blocks > 0);
@@ -23,7 +26,7 @@ pub fn of_recording(live: &Live, kinds: &[Kind]) -> Sites {
 /// allocated for itself.
 pub fn of_answer(answer: &Value) -> Sites {
     let rows = answer["sites"].as_array().expect("rows of sites");
-    let is_of_program = |row: &&Value| row["is_lost"] == false;
+    let is_of_program = |row: &&Value| row["tag"] != ALLOCATORS;
     sum(rows.iter().filter(is_of_program).map(|row| {
         let frames = row["frames"].as_array().expect("frames");
         let names = frames.iter().filter_map(|frame| frame["function"].as_str());
