@@ -4,7 +4,7 @@
 //! | line | is |
 //! | --- | --- |
 //! | `s` length text | the next string |
-//! | `i` address module (function file line)… | the next place, with what was inlined there, innermost first |
+//! | `i` address module (function file line)… | the next place, and what was inlined there |
 //! | `t` place caller | the next stack |
 //! | `a` size stack | the next kind of allocation |
 //! | `+` kind, `-` kind | one more block of a kind, one less |

@@ -19,12 +19,12 @@ pub fn text(table: &Table, all: &[Measured]) -> String {
         return String::new();
     }
     let mut text = String::from(
-        "\nNanoseconds over `System` for each event, which is an allocation or a free (a realloc\n\
-         is one of each; a pair of `pair64` is two events):\n\n",
+        "\nNanoseconds over `System` for each event, which is an allocation or a free (a\n\
+         realloc is one of each; a pair of `pair64` is two events):\n\n",
     );
     text += &events(table, all);
-    text += "\nWhat a stack takes: `count + stacks` over `count`, for each frame of an allocation's\n\
-             stack; finding the stack's site included.\n\n";
+    text += "\nWhat a stack takes: `count + stacks` over `count`, for each frame of an\n\
+             allocation's stack; finding the stack's site included.\n\n";
     text += &frames(table, all);
     text += "\nSide by side: the time of `sample` to that of `count`, and how many times as much\n\
              as `journal + stacks` others take over `System`.\n\n";

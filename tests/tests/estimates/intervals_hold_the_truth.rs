@@ -57,8 +57,8 @@ pub fn test() {
     let coverage = f64::from(held) / f64::from(stated);
     let width = widths / theories;
     println!(
-        "{stated} intervals, {unseen} sites unseen, {split} in two: {:.1} % hold the truth, width {width:.3} of \
-         the theory's",
+        "{stated} intervals, {unseen} sites unseen, {split} in two: {:.1} % hold the truth, \
+         width {width:.3} of the theory's",
         coverage * 100.0
     );
     assert!(stated >= 1_000 && split * 20 < stated, "{stated} intervals, {split} in two");

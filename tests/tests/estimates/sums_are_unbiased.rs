@@ -125,8 +125,9 @@ impl Deviations {
         let square_errors = (square - 1.0) * self.count.sqrt() / spread;
         let stated = self.stated_variance / self.true_variance;
         println!(
-            "{what}: {} estimates, mean {:.3} standard deviations off ({errors:.1} standard errors), \
-             mean square {square:.3} ({square_errors:.1}), stated variance {stated:.3} of the true one",
+            "{what}: {} estimates, mean {:.3} standard deviations off ({errors:.1} standard \
+             errors), mean square {square:.3} ({square_errors:.1}), stated variance {stated:.3} of \
+             the true one",
             self.count,
             self.sum / self.count,
         );
