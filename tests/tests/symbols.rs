@@ -139,7 +139,7 @@ impl Site {
             let lines: Vec<&str> = sites.lines().skip(2).take(2).collect();
             let is = |line: &str, function: &str, number: u32| {
                 let place = format!("tests/tests/symbols.rs:{number})");
-                line.trim().starts_with(&format!("symbols::{function} (")) && line.ends_with(&place)
+                line.contains(&format!("{function} (")) && line.ends_with(&place)
             };
             assert!(is(lines[0], "allocate_inlined", INLINED_LINE), "{by}: {said}");
             assert!(is(lines[1], "allocate_outside", OUTSIDE_LINE), "{by}: {said}");
@@ -238,9 +238,10 @@ fn knows_lines(frames: &BTreeMap<u64, Frames>) -> bool {
             && file.ends_with("tests/tests/symbols.rs")
             && (*at, *inlined) == (line, is_inlined)
     };
+    // Line tables alone have no paths of inlined functions.
     frames.values().any(|frames| {
         frames.iter().zip(frames.iter().skip(1)).any(|(inner, outer)| {
-            is(inner, "::allocate_inlined", INLINED_LINE, true)
+            is(inner, "allocate_inlined", INLINED_LINE, true)
                 && is(outer, "::allocate_outside", OUTSIDE_LINE, false)
         })
     })

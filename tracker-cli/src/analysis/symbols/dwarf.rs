@@ -208,15 +208,18 @@ impl<'a> Reader<'a> {
     /// known.
     fn codes(&self, address: u64, names: &mut Names) -> Vec<Code> {
         let mut codes = self.lines(address, names).unwrap_or_default();
-        let Some(function) = self.debug.function(address) else { return codes };
-        // Assembly has lines and no functions; a stripped file has only these.
+        let Some(symbol) = self.debug.function(address) else { return codes };
+        let symbol = readable(symbol.into(), None);
         match codes.last_mut() {
-            Some(outermost) if outermost.function.is_some() => {}
-            Some(outermost) => outermost.function = names.some(&readable(function.into(), None)),
-            None => {
-                let function = names.some(&readable(function.into(), None));
-                codes.push(Code { function, ..Code::default() });
+            Some(outermost) => {
+                // Assembly has lines and no functions.
+                let is_better =
+                    outermost.function.as_deref().is_none_or(|name| is_short_for(name, &symbol));
+                if is_better {
+                    outermost.function = names.some(&symbol);
+                }
             }
+            None => codes.push(Code { function: names.some(&symbol), ..Code::default() }),
         }
         codes
     }
@@ -317,4 +320,29 @@ fn readable(name: Cow<'_, str>, language: Option<gimli::DwLang>) -> Cow<'_, str>
     }
     // A C compiler's unit may call a function of Rust, by its symbol.
     demangle_auto(name, language.filter(|language| *language != gimli::DW_LANG_C))
+}
+
+/// Whether a name is the last part of a path. Of Rust's functions line tables
+/// without more debug information have only that.
+fn is_short_for(name: &str, path: &str) -> bool {
+    let own = &name[..name.find('<').unwrap_or(name.len())];
+    let is_own =
+        |part: &str| part == own || own.starts_with("{closure") && part.contains("{closure");
+    !own.contains("::") && path.contains("::") && path.split("::").any(is_own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_gives_way_to_its_path_alone() {
+        assert!(is_short_for("load", "model::load"));
+        assert!(is_short_for("load<model::Part>", "model::load::<model::Part>"));
+        assert!(is_short_for("{closure#0}", "model::load::{{closure}}"));
+        assert!(!is_short_for("load", "load"));
+        // The linker put two functions into one.
+        assert!(!is_short_for("store", "model::load"));
+        assert!(!is_short_for("model::load", "other::load"));
+    }
 }

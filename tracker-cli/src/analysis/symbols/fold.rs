@@ -49,9 +49,10 @@ const START_UP: [&str; 12] = [
     "__GI___clone3",
 ];
 
-/// Files of the standard library, by what their paths have in the middle,
-/// where a name is not telling.
-const SOURCES: [(&str, &str); 4] = [
+/// Files of the standard library and of the allocator, by what their paths have
+/// in the middle, where a name is not telling.
+const SOURCES: [(&str, &str); 5] = [
+    ("/scrubjay-", "scrubjay"),
     ("/library/alloc/src/", "alloc"),
     ("/library/core/src/", "core"),
     ("/library/std/src/", "std"),
@@ -85,10 +86,11 @@ pub fn is_plumbing(frame: &Frame) -> bool {
 pub fn folded<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Vec<&'f Frame> {
     let frames: Vec<&Frame> = frames.into_iter().collect();
     // Between the program and the allocator glue is plumbing, too.
-    let inner = frames
-        .iter()
-        .position(|frame| !matches!(about(frame), About::Allocation | About::Glue))
-        .unwrap_or(frames.len());
+    let is_inner = |at: usize| {
+        matches!(about(frames[at]), About::Allocation | About::Glue)
+            || is_within_the_allocator(&frames[at..])
+    };
+    let inner = (0..frames.len()).find(|&at| !is_inner(at)).unwrap_or(frames.len());
     // The innermost of them: a program may have a runtime in a runtime.
     let beginning = frames[inner..].iter().rposition(|frame| is_beginning(frame));
     let mut end = beginning.map_or(frames.len(), |at| inner + at);
@@ -108,6 +110,15 @@ pub fn folded<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Vec<&'f Frame>
     let candidates = [&frames[inner..end], &frames[inner..]];
     let kept = candidates.into_iter().map(without_plumbing).find(|kept| !kept.is_empty());
     kept.unwrap_or(frames)
+}
+
+/// Whether the first frame is inlined into a function of the allocator, where
+/// its own name has no path.
+fn is_within_the_allocator(frames: &[&Frame]) -> bool {
+    let name = |frame: &Frame| frame.code.function.clone().unwrap_or_default();
+    let Some(outermost) = frames.iter().find(|frame| !frame.code.is_inlined) else { return false };
+    let is_own = |name: &str| ALLOCATOR.iter().any(|own| name.starts_with(&format!("{own}::")));
+    frames[0].code.is_inlined && owners(&name(frames[0])).is_none() && is_own(&name(outermost))
 }
 
 fn is_beginning(frame: &Frame) -> bool {
@@ -331,6 +342,23 @@ mod tests {
             "clone3",
         ];
         assert_eq!(names(&stack), ["std::fs::read::inner", "server::serve"]);
+    }
+
+    #[test]
+    fn a_name_without_a_path_is_known_by_what_it_is_inlined_into() {
+        let mut frames = [
+            "new_site",
+            "take_in<scrubjay::System>",
+            "scrubjay::take::alloc",
+            "grow",
+            "model::load",
+        ]
+        .map(|name| frame(name));
+        for index in [0, 1, 3] {
+            frames[index].code.is_inlined = true;
+        }
+        let kept: Vec<String> = folded(&frames).into_iter().map(Frame::name).collect();
+        assert_eq!(kept, ["grow", "model::load"]);
     }
 
     #[test]

@@ -35,6 +35,10 @@ use super::modules::Modules;
 use crate::error::Error;
 use crate::text;
 
+/// Lines are known then, and the functions that were not inlined.
+const SPLIT_MISSING: &str =
+    "its split debug information (.dwo, .dwp) was not found, so inlined functions are not known";
+
 /// How symbols are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -245,7 +249,7 @@ impl<'m> Part<'m> {
         let (split, given_up) = (resolved.split_units_missing, resolved.given_up);
         self.known.extend(resolved.codes);
         if split > 0 {
-            self.trouble = Some("its split debug information (.dwo, .dwp) was not found, so inlined functions are not known".into());
+            self.trouble = Some(SPLIT_MISSING.into());
         } else if given_up > 0 {
             self.trouble = Some("its debug information takes too long to read".into());
         } else if let Some(cache) = &self.cache
