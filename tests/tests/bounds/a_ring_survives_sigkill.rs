@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use scrubjay::Tag;
 use scrubjay_log_format::process;
@@ -37,13 +37,12 @@ pub fn test() {
     while counted < wanted {
         rounds += 1;
         assert!(rounds <= 20 * wanted, "{counted} of {rounds} rounds hit an event in flight");
-        let delay = Duration::from_micros(20_000 + random.below(80_000) as u64);
+        let delay = Duration::from_micros(random.below(40_000) as u64);
         let chunk_size = if random.one_in(2) { "4K" } else { "64K" };
-        if let Some(left) = round(delay, chunk_size) {
-            counted += usize::from(left.in_flight > 0);
-            going += usize::from(left.going > 0);
-            unsettled += usize::from(left.unsettled > 0);
-        }
+        let left = round(delay, chunk_size);
+        counted += usize::from(left.in_flight > 0);
+        going += usize::from(left.going > 0);
+        unsettled += usize::from(left.unsettled > 0);
     }
     println!(
         "{counted} of {rounds} rounds hit an event in flight, {going} a chunk that was being \
@@ -51,8 +50,8 @@ pub fn test() {
     );
 }
 
-/// Kills a child after a delay. `None` where its ring had not wrapped yet.
-fn round(delay: Duration, chunk_size: &str) -> Option<settle::Left> {
+/// Kills a child some time after its ring has wrapped.
+fn round(delay: Duration, chunk_size: &str) -> settle::Left {
     let folder = Folder::new();
     let path = folder.join("run.jay");
     let mut child = child!()
@@ -64,6 +63,7 @@ fn round(delay: Duration, chunk_size: &str) -> Option<settle::Left> {
         .folder(&folder)
         .start();
     assert_eq!(child.line(), "working");
+    wait_until_it_wraps(&path);
     std::thread::sleep(delay);
     child.kill();
     let finished = child.finish();
@@ -85,7 +85,18 @@ fn round(delay: Duration, chunk_size: &str) -> Option<settle::Left> {
         let acknowledged = acknowledged(&folder, worker);
         assert!(counted >= acknowledged, "{acknowledged} acknowledged, {counted} counted");
     }
-    (log.process[process::OVERWRITTEN_CHUNK_COUNT] > 0).then_some(left)
+    left
+}
+
+fn wait_until_it_wraps(path: &Path) {
+    let file = File::open(path).expect("a child that works has its log");
+    let place = process::OFFSET + process::OVERWRITTEN_CHUNK_COUNT * 8;
+    let start = Instant::now();
+    let mut bytes = [0; 8];
+    while bytes == [0; 8] {
+        assert!(start.elapsed() < Duration::from_secs(60), "the ring does not wrap");
+        file.read_exact_at(&mut bytes, place as u64).expect("a log has its words");
+    }
 }
 
 fn acknowledged(folder: &Path, worker: usize) -> u64 {
