@@ -156,6 +156,9 @@ fn a_program_tells_lines_and_what_is_inlined() {
     let count = compiled.outer.1 - compiled.outer.0 + 1;
     let expected = format!("out.jay: {count} of {count} frames have symbols");
     assert!(said.err.contains(&expected), "{}", said.err);
+    // A return address may lie behind the function that made the call.
+    let lines = carried(&place.folder.path().join("out.jay"));
+    assert!(lines.iter().all(|(name, ..)| ["inner", "outer"].contains(&&name[..])), "{lines:?}");
 }
 
 #[test]

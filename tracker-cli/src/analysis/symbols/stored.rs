@@ -120,3 +120,25 @@ pub fn chunks<'f>(
     }
     sealed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_that_is_told_twice_or_in_part_no_frame_is_made_up() {
+        let code = |function: &str, is_inlined| Code {
+            function: Some(function.into()),
+            is_inlined,
+            ..Code::default()
+        };
+        let whole = [code("inner", true), code("outer", false)];
+        let again = [code("other", true), code("outer", false)];
+        let told = frames(7, &whole).chain(frames(7, &again)).chain(frames(8, &whole).skip(1));
+        let bytes = chunks(told, 4096, 1).concat();
+        let (mut names, mut known) = (Names::default(), Known::new());
+        read_chunk(&bytes, &mut names, &mut known).unwrap();
+        assert_eq!(known[&7], whole);
+        assert!(known[&8].is_empty());
+    }
+}
