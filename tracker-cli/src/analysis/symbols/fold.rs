@@ -353,7 +353,7 @@ mod tests {
             "grow",
             "model::load",
         ]
-        .map(|name| frame(name));
+        .map(frame);
         for index in [0, 1, 3] {
             frames[index].code.is_inlined = true;
         }
