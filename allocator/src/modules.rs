@@ -54,7 +54,8 @@ fn is_it(words: &ModuleWords, module: &Module) -> bool {
 
 fn add(store: &Store, module: &Module, now: u64) -> Option<usize> {
     let index = known(store).count();
-    let Some(words) = u32::try_from(index).ok().and_then(|index| store.module(index)) else {
+    let Some(words) = u32::try_from(index).ok().and_then(|index| store.module_or_take(index))
+    else {
         store.process()[process::MODULE_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
         return None;
     };
@@ -76,7 +77,7 @@ fn add(store: &Store, module: &Module, now: u64) -> Option<usize> {
 /// Copies the list into the store of a forked child.
 pub(crate) fn copy(from: &Store, to: &Store) {
     for (index, old) in (0..).zip(known(from)) {
-        let Some(new) = to.module(index) else { break };
+        let Some(new) = to.module_or_take(index) else { break };
         for (old, new) in old.iter().zip(new).rev() {
             new.store(old.load(Ordering::Relaxed), Ordering::Release);
         }

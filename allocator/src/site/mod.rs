@@ -134,7 +134,7 @@ fn make(key: u64, tag: u32, frames: &Frames, is_sample: bool) -> Option<u32> {
         generation: 0,
         flags: flags(frames.end(), is_sample),
     };
-    store_bytes(store.site(site)?, &declaration.encode());
+    store_bytes(store.site_or_take(site)?, &declaration.encode());
     // So that its counters are found without taking a chunk.
     store.site_counters_or_take(site)?;
     let kind = tag as u16 | if is_sample { SAMPLE } else { 0 };
@@ -183,7 +183,7 @@ pub(crate) fn move_all(from: &Store, to: &Store, put_in_force: impl FnOnce()) {
 pub(crate) fn copy_all(from: &Store, to: &Store) {
     stacks::copy(from, to);
     for site in site::FIRST..count() {
-        if let (Some(old), Some(new)) = (from.site(site), to.site(site)) {
+        if let (Some(old), Some(new)) = (from.site(site), to.site_or_take(site)) {
             copy_words(old, new);
         }
         to.site_counters_or_take(site);

@@ -164,8 +164,13 @@ impl Store {
         self.record_or_take(&self.tables.stacks, ChunkKind::Stacks, index)
     }
 
-    /// The declaration of a site that has one.
+    /// The declaration of a site, if its chunk is there.
     pub(crate) fn site(&self, site: u32) -> Option<&'static SiteWords> {
+        self.record(&self.tables.sites, site.checked_sub(site::FIRST)?)
+    }
+
+    /// The declaration of a site.
+    pub(crate) fn site_or_take(&self, site: u32) -> Option<&'static SiteWords> {
         let index = site.checked_sub(site::FIRST)?;
         self.record_or_take(&self.tables.sites, ChunkKind::Sites, index)
     }
@@ -200,8 +205,13 @@ impl Store {
         self.record_or_take(&self.tables.site_pages, ChunkKind::SiteCaches, index)
     }
 
-    /// A loaded module.
+    /// A loaded module, if its chunk is there.
     pub(crate) fn module(&self, index: u32) -> Option<&'static ModuleWords> {
+        self.record(&self.tables.modules, index)
+    }
+
+    /// A loaded module.
+    pub(crate) fn module_or_take(&self, index: u32) -> Option<&'static ModuleWords> {
         self.record_or_take(&self.tables.modules, ChunkKind::Modules, index)
     }
 
