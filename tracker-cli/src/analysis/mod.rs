@@ -3,7 +3,6 @@
 
 pub mod damage;
 pub mod file;
-pub mod table;
 
 pub mod modules;
 pub mod stacks;

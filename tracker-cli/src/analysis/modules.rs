@@ -4,7 +4,7 @@ use scrubjay_log_format::{ChunkKind, FormatError, Module, module};
 
 use super::damage::Damages;
 use super::file::LogFile;
-use super::table;
+use super::tables;
 use crate::error::Error;
 
 /// The program and its libraries, in the order of their numbers.
@@ -23,9 +23,9 @@ impl Modules {
     pub fn read(file: &LogFile) -> Result<Self, Error> {
         let mut modules = Self::default();
         let Self { list, damages } = &mut modules;
-        table::each_record(file, ChunkKind::Modules, module::SIZE, damages, |record| {
-            let Some(module) = Module::decode(record.bytes)? else { return Ok(()) };
-            let is_in_place = module.index == record.index;
+        tables::each_record(file, ChunkKind::Modules, damages, |index, record| {
+            let Some(module) = Module::decode(record)? else { return Ok(()) };
+            let is_in_place = module.index == index;
             if !is_in_place || module.index >= module::COUNT_MAX || module.start > module.end {
                 let (field, value) = ("module", module.index.into());
                 return Err(FormatError::Value { field, value });

@@ -5,7 +5,7 @@ use scrubjay_log_format::{ChunkKind, FormatError};
 
 use super::damage::Damages;
 use super::file::LogFile;
-use super::table;
+use super::tables;
 use crate::error::Error;
 
 /// All stacks of a log, by the number of their innermost frame's node.
@@ -29,15 +29,15 @@ impl Stacks {
         let Self { nodes, damages } = &mut stacks;
         // Nodes are numbered without gaps, so the file has room for them all.
         let count_max = (file.size() / SIZE as u64).min(NODE_COUNT_MAX.into());
-        table::each_record(file, ChunkKind::Stacks, SIZE, damages, |record| {
-            let Some(node) = StackNode::decode(record.bytes, record.index)? else {
+        tables::each_record(file, ChunkKind::Stacks, damages, |index, record| {
+            let Some(node) = StackNode::decode(record, index)? else {
                 return Ok(());
             };
-            if u64::from(record.index) >= count_max {
-                let (field, value) = ("index of a frame", record.index.into());
+            if u64::from(index) >= count_max {
+                let (field, value) = ("index of a frame", index.into());
                 return Err(FormatError::Limit { field, value });
             }
-            let index = record.index as usize;
+            let index = index as usize;
             if nodes.len() <= index {
                 nodes.resize(index + 1, ABSENT);
             }

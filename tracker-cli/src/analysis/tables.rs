@@ -2,10 +2,13 @@
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, cell, frame, module, note, peak, registry, site, stack, tag, thread,
+    ChunkHeader, ChunkKind, FormatError, cell, frame, module, note, peak, registry, site, stack,
+    tag, thread,
 };
 
-use super::file::LogFile;
+use super::damage::{Damage, Damages};
+use super::file::{Chunks, LogFile, Place};
+use crate::error::Error;
 
 /// The kind of a chunk of the ledger; `None` for any other.
 pub fn ledger_kind(header: &ChunkHeader) -> Option<ChunkKind> {
@@ -50,5 +53,50 @@ pub fn records<'b>(
         let from = chunk::HEADER_SIZE + at * size;
         let index = first.checked_add(at as u32)?;
         Some((index, start + (at * size) as u64, bytes.get(from..from + size)?))
+    })
+}
+
+/// Hands out all chunks of a kind, whole. Places whose header cannot be read
+/// are for the ledger to tell.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn each_chunk(
+    file: &LogFile,
+    kind: ChunkKind,
+    damages: &mut Damages,
+    mut visit: impl FnMut(&ChunkHeader, &[u8], &mut Damages),
+) -> Result<(), Error> {
+    let mut chunks = Chunks::new(file);
+    while let Some((_, place)) = chunks.next()? {
+        let Place::Chunk(header) = place else { continue };
+        if header.kind == kind as u16 {
+            match chunks.load(&header)? {
+                Ok(bytes) => visit(&header, bytes, damages),
+                Err(damage) => damages.add(damage),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands out all records of a kind of the ledger: index and bytes. What a visit
+/// calls wrong is noted with its place.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn each_record(
+    file: &LogFile,
+    kind: ChunkKind,
+    damages: &mut Damages,
+    mut visit: impl FnMut(u32, &[u8]) -> Result<(), FormatError>,
+) -> Result<(), Error> {
+    each_chunk(file, kind, damages, |header, bytes, damages| {
+        for (index, offset, record) in records(file, header, kind, bytes) {
+            if let Err(error) = visit(index, record) {
+                let what = format!("{} {index}: {error}", kind.name());
+                damages.add(Damage { offset, chunk: header.index, what });
+            }
+        }
     })
 }

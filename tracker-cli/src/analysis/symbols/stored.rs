@@ -11,7 +11,7 @@ use super::frame::Code;
 use super::names::Names;
 use crate::analysis::damage::{Damage, Damages};
 use crate::analysis::file::LogFile;
-use crate::analysis::table;
+use crate::analysis::tables;
 use crate::error::Error;
 
 /// What is known of each address: its functions, innermost first; none where
@@ -24,7 +24,7 @@ pub type Known = HashMap<u64, Vec<Code>>;
 /// Where the file cannot be read.
 pub fn read(file: &LogFile, names: &mut Names, damages: &mut Damages) -> Result<Known, Error> {
     let mut known = Known::new();
-    table::each_chunk(file, ChunkKind::Symbols, damages, |header, bytes, damages| {
+    tables::each_chunk(file, ChunkKind::Symbols, damages, |header, bytes, damages| {
         if let Err((at, error)) = read_chunk(bytes, names, &mut known) {
             let offset = file.offset(header.index) + at as u64;
             damages.add(Damage { offset, chunk: header.index, what: format!("symbols: {error}") });
