@@ -51,8 +51,10 @@ const START_UP: [&str; 12] = [
 
 /// Files of the standard library and of the allocator, by what their paths have
 /// in the middle, where a name is not telling.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("/scrubjay-", "scrubjay"),
+    // A checkout.
+    ("/scrubjay/allocator/src/", "scrubjay"),
     ("/library/alloc/src/", "alloc"),
     ("/library/core/src/", "core"),
     ("/library/std/src/", "std"),
