@@ -171,9 +171,13 @@ impl Tag {
 
     #[cold]
     fn register(&'static self) -> u32 {
-        // A forked child has none before its first event: this is its parent's.
-        let Some(store) = store::current().filter(|_| control::mode() != 0) else { return 0 };
+        // A forked child has no store before its first event: this is its parent's.
+        if control::mode() == 0 {
+            return 0;
+        }
         let _guard = control().tags.wait();
+        // Behind the lock: a log that starts meanwhile has declared what there was.
+        let Some(store) = store::current() else { return 0 };
         let known = (1..count()).find(|&index| get(index).is_some_and(|tag| tag.name == self.name));
         let index = known.unwrap_or_else(count);
         let lacks_vault =
