@@ -1,6 +1,7 @@
 //! Who holds memory, by stack and tag: exactly by the journal or by the sites'
 //! counters, else as a sample tells.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use scrubjay_log_format::peak::{self, SiteAtPeak};
@@ -108,14 +109,25 @@ impl HeldSite {
     pub fn sum<'h>(sites: impl IntoIterator<Item = &'h Self>) -> Self {
         let mut sum = Self::default();
         for site in sites {
-            sum.add(site.bytes, site.blocks);
-            if let Some(other) = &site.sample {
-                let sample = sum.sample.get_or_insert_default();
-                sample.live.add(&other.live);
-                sample.all.add(&other.all);
-            }
+            sum.add_figures(site);
         }
         sum
+    }
+
+    /// Takes in another one of the same tag, with a stack that reads alike.
+    pub fn merge(&mut self, other: &Self) {
+        self.add_figures(other);
+        self.sites.extend(&other.sites);
+        self.sites.sort_unstable();
+    }
+
+    fn add_figures(&mut self, other: &Self) {
+        self.add(other.bytes, other.blocks);
+        if let Some(other) = &other.sample {
+            let sample = self.sample.get_or_insert_default();
+            sample.live.add(&other.live);
+            sample.all.add(&other.all);
+        }
     }
 
     fn add(&mut self, bytes: i64, blocks: i64) {
@@ -273,12 +285,17 @@ impl<'l> Groups<'l> {
     fn end(self, source: Source, sample_interval: u64) -> Held {
         let mut sites: Vec<HeldSite> = self.held.into_values().collect();
         sites.retain(|site| !site.is_nothing());
-        sites.sort_by_key(|site| (std::cmp::Reverse(site.weight()), site.tag, site.stack));
+        sort(&mut sites);
         for site in &mut sites {
             site.sites.sort_unstable();
         }
         Held { source, sample_interval, sites, unsettled: Vec::new() }
     }
+}
+
+/// The greatest first.
+pub fn sort(sites: &mut [HeldSite]) {
+    sites.sort_by_key(|site| (Reverse(site.weight()), site.tag, site.stack));
 }
 
 /// A sampled site's blocks: those that live, and all there were.

@@ -35,6 +35,8 @@ pub mod held;
 pub mod peak;
 pub mod run;
 
+pub mod alike;
+
 pub mod gap;
 
 pub mod registry;

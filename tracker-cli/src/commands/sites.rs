@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::question::Asked;
 use super::symbols::{SymbolArguments, report};
+use crate::analysis::alike;
 use crate::analysis::damage::Damages;
 use crate::analysis::estimate::Estimate;
 use crate::analysis::held::{Held, HeldSite};
@@ -120,13 +121,21 @@ impl SiteRows {
     ) -> Result<Self, Error> {
         let options = arguments.symbols.options()?;
         let is_asked = |site: &&HeldSite| asked.tag.is_none_or(|tag| tag == site.tag);
-        let all: Vec<&HeldSite> = held.sites.iter().filter(is_asked).collect();
-        let (named, rest) = all.split_at(all.len().min(arguments.top));
+        let mut all: Vec<&HeldSite> = held.sites.iter().filter(is_asked).collect();
         let stacks = Stacks::read(&asked.file)?;
         let modules = Modules::read(&asked.file)?;
+        // Which stacks read alike is known of all, or those that are named are
+        // not the greatest.
+        let read_count = if arguments.all_frames { arguments.top } else { all.len() };
         let addresses: BTreeSet<u64> =
-            named.iter().flat_map(|site| stacks.frames(site.stack)).collect();
+            all.iter().take(read_count).flat_map(|site| stacks.frames(site.stack)).collect();
         let symbols = Symbols::resolve(&asked.file, &modules, addresses, &options)?;
+        let rows;
+        if !arguments.all_frames {
+            rows = alike::together(&all, &stacks, &symbols);
+            all = rows.iter().collect();
+        }
+        let (named, rest) = all.split_at(all.len().min(arguments.top));
         damages.merge(symbols.damages.clone());
         report(&symbols, session);
         for line in &held.unsettled {

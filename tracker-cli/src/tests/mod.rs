@@ -1,5 +1,6 @@
 //! Whole command lines against logs made by hand.
 
+mod alike;
 mod answers;
 mod damage;
 mod estimates;

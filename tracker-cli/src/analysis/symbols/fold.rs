@@ -63,80 +63,122 @@ const SOURCES: [(&str, &str); 6] = [
 
 /// What a frame is about, as far as names and files tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum About {
+pub enum About {
     /// The allocator, or a container of the standard library.
     Allocation,
+    /// A name without a path that is inlined into the allocator.
+    WithinAllocator,
     /// Generic glue, which is about what it is called by.
     Glue,
     /// The rest of the standard library.
     Std,
     /// The start of the program or of a thread.
     StartUp,
+    /// Where that calls its first function.
+    Beginning,
     /// The program.
     Program,
+}
+
+impl About {
+    fn is_plumbing(self) -> bool {
+        matches!(self, Self::Allocation | Self::StartUp | Self::Beginning)
+    }
+
+    /// Whether it stands between the program and the allocator: there glue is
+    /// plumbing, too.
+    fn is_inner(self) -> bool {
+        matches!(self, Self::Allocation | Self::WithinAllocator | Self::Glue)
+    }
+
+    /// Whether it stands around the program's first function.
+    fn is_outer(self) -> bool {
+        self.is_plumbing() || matches!(self, Self::Std | Self::Glue)
+    }
 }
 
 /// Whether a frame is the allocator's own, or of the standard library's
 /// plumbing for allocations and for the start of programs and threads.
 pub fn is_plumbing(frame: &Frame) -> bool {
-    matches!(about(frame), About::Allocation | About::StartUp)
+    about(frame).is_plumbing()
 }
 
 /// The frames of a stack, innermost first, without what says nothing about
-/// the program. Where nothing of it is left, the standard library's own frames
-/// are; else all of them.
+/// the program.
 pub fn folded<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Vec<&'f Frame> {
     let frames: Vec<&Frame> = frames.into_iter().collect();
-    // Between the program and the allocator glue is plumbing, too.
-    let is_inner = |at: usize| {
-        matches!(about(frames[at]), About::Allocation | About::Glue)
-            || is_within_the_allocator(&frames[at..])
+    kept(&abouts(&frames)).into_iter().map(|at| frames[at]).collect()
+}
+
+/// What each of these frames is about: those of one address, or of several.
+pub fn abouts(frames: &[&Frame]) -> Vec<About> {
+    let about = |at: usize| match about(frames[at]) {
+        About::Allocation => About::Allocation,
+        _ if is_within_the_allocator(&frames[at..]) => About::WithinAllocator,
+        about => about,
     };
-    let inner = (0..frames.len()).find(|&at| !is_inner(at)).unwrap_or(frames.len());
-    // The innermost of them: a program may have a runtime in a runtime.
-    let beginning = frames[inner..].iter().rposition(|frame| is_beginning(frame));
-    let mut end = beginning.map_or(frames.len(), |at| inner + at);
-    let is_outer = |frame: &Frame| {
-        matches!(about(frame), About::StartUp | About::Std | About::Glue | About::Allocation)
-    };
-    // Around the program's first function stand only these.
-    if frames.last().is_some_and(|frame| about(frame) == About::StartUp) || beginning.is_some() {
-        while end > inner && is_outer(frames[end - 1]) {
+    (0..frames.len()).map(about).collect()
+}
+
+/// The places of the frames that say something, by what each is about. Where
+/// nothing of the program is left, the standard library's own are; else all of
+/// them.
+pub fn kept(abouts: &[About]) -> Vec<usize> {
+    let inner = abouts.iter().position(|about| !about.is_inner()).unwrap_or(abouts.len());
+    // The outermost of them: a program may have a runtime in a runtime.
+    let beginning = abouts[inner..].iter().rposition(|about| *about == About::Beginning);
+    let mut end = beginning.map_or(abouts.len(), |at| inner + at);
+    let starts = matches!(abouts.last(), Some(About::StartUp | About::Beginning));
+    if starts || beginning.is_some() {
+        while end > inner && abouts[end - 1].is_outer() {
             end -= 1;
         }
     }
-    let without_plumbing = |frames: &[&'f Frame]| -> Vec<&'f Frame> {
-        frames.iter().copied().filter(|frame| !is_plumbing(frame)).collect()
-    };
     // What the standard library allocates for itself is about that.
-    let candidates = [&frames[inner..end], &frames[inner..]];
+    let candidates = [inner..end, inner..abouts.len()];
+    let without_plumbing = |range: std::ops::Range<usize>| -> Vec<usize> {
+        range.filter(|&at| !abouts[at].is_plumbing()).collect()
+    };
     let kept = candidates.into_iter().map(without_plumbing).find(|kept| !kept.is_empty());
-    kept.unwrap_or(frames)
+    kept.unwrap_or_else(|| (0..abouts.len()).collect())
 }
 
 /// Whether the first frame is inlined into a function of the allocator, where
 /// its own name has no path.
 fn is_within_the_allocator(frames: &[&Frame]) -> bool {
-    let name = |frame: &Frame| frame.code.function.clone().unwrap_or_default();
-    let Some(outermost) = frames.iter().find(|frame| !frame.code.is_inlined) else { return false };
-    let is_own = |name: &str| ALLOCATOR.iter().any(|own| name.starts_with(&format!("{own}::")));
-    frames[0].code.is_inlined && owners(&name(frames[0])).is_none() && is_own(&name(outermost))
+    fn name(frame: &Frame) -> &str {
+        frame.code.function.as_deref().unwrap_or("")
+    }
+    if !frames[0].code.is_inlined || owners(name(frames[0])).is_some() {
+        return false;
+    }
+    let outermost = frames.iter().find(|frame| !frame.code.is_inlined);
+    outermost.is_some_and(|outermost| is_own(name(outermost)))
 }
 
-fn is_beginning(frame: &Frame) -> bool {
-    frame.code.function.as_ref().is_some_and(|name| name.contains(BEGINNING))
+/// Whether a function is the allocator's, or the door to it.
+fn is_own(name: &str) -> bool {
+    let is_own = |path: &str| ALLOCATOR.contains(&path.split("::").next().unwrap_or(path));
+    is_door(name) || owners(name).is_some_and(|owners| owners.into_iter().any(is_own))
+}
+
+fn is_door(name: &str) -> bool {
+    DOORS.contains(&name) || name.starts_with("__rustc[") || name.starts_with("__rustc::")
 }
 
 fn about(frame: &Frame) -> About {
     let Some(name) = frame.code.function.as_deref() else { return About::Program };
-    if DOORS.contains(&name) || name.starts_with("__rustc[") || name.starts_with("__rustc::") {
+    if is_door(name) {
         return About::Allocation;
     }
     // A program's own `main` has its crate before it, and a line.
     if START_UP.contains(&name) && (name != "main" || frame.code.line.is_none()) {
         return About::StartUp;
     }
-    if name.contains(BEGINNING) || name.starts_with("std::rt::lang_start") {
+    if name.contains(BEGINNING) {
+        return About::Beginning;
+    }
+    if name.starts_with("std::rt::lang_start") {
         return About::StartUp;
     }
     if name.starts_with("std::thread::") && name.contains("spawn_unchecked")
@@ -156,8 +198,8 @@ fn about(frame: &Frame) -> About {
 fn rank(about: &About) -> u32 {
     match about {
         About::Glue => 0,
-        About::Allocation => 1,
-        About::StartUp => 2,
+        About::Allocation | About::WithinAllocator => 1,
+        About::StartUp | About::Beginning => 2,
         About::Std => 3,
         About::Program => 4,
     }
@@ -348,19 +390,20 @@ mod tests {
 
     #[test]
     fn a_name_without_a_path_is_known_by_what_it_is_inlined_into() {
-        let mut frames = [
-            "new_site",
-            "take_in<scrubjay::System>",
+        for outermost in [
             "scrubjay::take::alloc",
-            "grow",
-            "model::load",
-        ]
-        .map(frame);
-        for index in [0, 1, 3] {
-            frames[index].code.is_inlined = true;
+            "<scrubjay::allocator::Scrubjay as core::alloc::global::GlobalAlloc>::alloc",
+            "__rustc::__rust_alloc",
+        ] {
+            let mut frames =
+                ["new_site", "take_in<scrubjay::System>", outermost, "grow", "model::load"]
+                    .map(frame);
+            for index in [0, 1, 3] {
+                frames[index].code.is_inlined = true;
+            }
+            let kept: Vec<String> = folded(&frames).into_iter().map(Frame::name).collect();
+            assert_eq!(kept, ["grow", "model::load"], "{outermost}");
         }
-        let kept: Vec<String> = folded(&frames).into_iter().map(Frame::name).collect();
-        assert_eq!(kept, ["grow", "model::load"]);
     }
 
     #[test]
