@@ -1,6 +1,35 @@
-//! Many threads, of which a few live at a time.
+//! Many threads, of which a few live at a time, and threads that are gone when
+//! their scope ends.
 
-use std::thread;
+use std::cell::RefCell;
+use std::thread::{self, ScopedJoinHandle};
+
+/// As [`thread::scope`], but over only once its threads are gone. That of std
+/// waits for their work alone: what a thread frees at its end then runs into
+/// whatever comes next, be it the end of the process.
+pub fn scope<'env, T>(body: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> T) -> T {
+    thread::scope(|inner| {
+        let scope = Scope { inner, threads: RefCell::default() };
+        let answer = body(&scope);
+        for thread in scope.threads.into_inner() {
+            thread.join().expect("the work does not panic");
+        }
+        answer
+    })
+}
+
+/// Where threads are started that are gone at the end of [`scope`].
+pub struct Scope<'scope, 'env> {
+    inner: &'scope thread::Scope<'scope, 'env>,
+    threads: RefCell<Vec<ScopedJoinHandle<'scope, ()>>>,
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a thread.
+    pub fn spawn(&self, work: impl FnOnce() + Send + 'scope) {
+        self.threads.borrow_mut().push(self.inner.spawn(work));
+    }
+}
 
 /// Runs `work` on `count` threads, `at_once` of them at a time, each with its
 /// number; answers once the last is really gone, its destructors included.
@@ -9,14 +38,7 @@ pub fn run(count: usize, at_once: usize, work: impl Fn(usize) + Sync) {
     let mut next = 0;
     while next < count {
         let end = count.min(next + at_once);
-        thread::scope(|scope| {
-            let threads: Vec<_> =
-                (next..end).map(|number| scope.spawn(move || work(number))).collect();
-            // A scope's own end waits for the work alone; a join for the thread.
-            for thread in threads {
-                thread.join().expect("the work does not panic");
-            }
-        });
+        scope(|scope| (next..end).for_each(|number| scope.spawn(move || work(number))));
         next = end;
     }
 }

@@ -6,7 +6,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::process;
 use scrubjay_tests::disk::Disk;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, figures::Figures, harness, told};
+use scrubjay_tests::{child, figures::Figures, harness, threads, told};
 
 static TAG: Tag = Tag::new("on a full disk");
 
@@ -43,12 +43,12 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         let work = || {
             let _scope = TAG.enter();
             (0..120_000).for_each(|_| drop(std::hint::black_box(Box::new(7_u64))));
         };
-        (0..2).for_each(|_| drop(scope.spawn(work)));
+        (0..2).for_each(|_| scope.spawn(work));
     });
     told::tell();
 }

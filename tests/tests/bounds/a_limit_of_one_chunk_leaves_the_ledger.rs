@@ -6,7 +6,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, figures::Figures, told};
+use scrubjay_tests::{child, figures::Figures, threads, told};
 
 static TAG: Tag = Tag::new("much");
 
@@ -52,12 +52,12 @@ fn run(limit: &str, at_limit: &str, line: &str) -> Log {
 }
 
 pub fn child(_: &[String]) {
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         let work = || {
             let _scope = TAG.enter();
             (0..20_000).for_each(|_| drop(std::hint::black_box(Box::new(7_u64))));
         };
-        (0..3).for_each(|_| drop(scope.spawn(work)));
+        (0..3).for_each(|_| scope.spawn(work));
     });
     told::tell();
 }

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use scrubjay::Report;
-use scrubjay_tests::child;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::harness::count;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::system::{self, Fork, Key};
+use scrubjay_tests::{child, threads};
 
 use crate::c::{self, Block, counted};
 
@@ -86,7 +86,7 @@ fn freed_at_a_threads_end() {
                 key.at_thread_end(move || drop(block));
             }
         };
-        thread::scope(|scope| scope.spawn(worker).join().expect("no panic"));
+        threads::scope(|scope| scope.spawn(worker));
     });
     assert!(figures.freed_blocks >= 60);
 }
@@ -95,7 +95,7 @@ fn forked() {
     // While there is one thread: a raw clone asks for no locks.
     (0..3).for_each(|number| fork(Fork::Raw, number));
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {

@@ -4,11 +4,11 @@
 use std::fs;
 use std::hint::black_box;
 use std::os::fd::AsRawFd;
-use std::thread;
 
 use scrubjay::{Place, Residue, Tag};
 use scrubjay_tests::folder::Folder;
 pub use scrubjay_tests::harness::no_child as child;
+use scrubjay_tests::threads;
 
 static KEPT: Tag = Tag::new("kept");
 
@@ -65,7 +65,7 @@ fn on_a_stack(pattern: &[u8]) {
     let residue = only(black_box(pattern));
     assert_eq!((residue.address, residue.place), (copy.as_ptr().addr(), Place::Stack));
     // Another thread finds it, too, and calls it what the system does.
-    thread::scope(|scope| scope.spawn(|| assert!(only(pattern).size == 64)).join().unwrap());
+    threads::scope(|scope| scope.spawn(|| assert!(only(pattern).size == 64)));
     black_box(&mut copy).fill(0);
 }
 

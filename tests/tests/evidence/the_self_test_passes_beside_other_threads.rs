@@ -2,14 +2,13 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use scrubjay_tests::harness;
 pub use scrubjay_tests::harness::no_child as child;
+use scrubjay_tests::{harness, threads};
 
 pub fn test() {
     let is_done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..3 {
             let is_done = &is_done;
             scope.spawn(move || {

@@ -5,11 +5,10 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
 use scrubjay::{Report, Tag};
 use scrubjay_tests::folder::Folder;
-use scrubjay_tests::{child, cli};
+use scrubjay_tests::{child, cli, threads};
 use serde_json::Value;
 
 static PUBLIC: Tag = Tag::new("work/public");
@@ -86,7 +85,7 @@ pub fn child(_: &[String]) {
         grown.shrink_to_fit();
         drop(black_box(vec![1_u8; 40 << 20]));
         let handed = vec![2_u8; 5000];
-        thread::scope(|scope| scope.spawn(|| drop(handed)).join().expect("a thread drops"));
+        threads::scope(|scope| scope.spawn(|| drop(handed)));
         kept.extend([grown, vec![3; 77], vec![4; 6 << 20]]);
     }
     for stats in Report::now().tags {

@@ -8,7 +8,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::cell;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, harness, paths};
+use scrubjay_tests::{child, harness, paths, threads};
 
 static BEFORE: Tag = Tag::new("before");
 static DURING: Tag = Tag::new("during");
@@ -51,7 +51,7 @@ pub fn child(arguments: &[String]) {
     };
     all_paths(&BEFORE);
     let stops = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !stops.load(Ordering::Relaxed) {

@@ -9,7 +9,7 @@ use scrubjay::{Mode, ModeError, Tag, set_mode};
 use scrubjay_log_format::{cell, process, site};
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, paths};
+use scrubjay_tests::{child, paths, threads};
 
 static TAG: Tag = Tag::new("changing");
 const PAUSED: &str = "paused";
@@ -37,7 +37,7 @@ pub fn test() {
 
 pub fn child(arguments: &[String]) {
     let stops = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let _scope = TAG.enter();

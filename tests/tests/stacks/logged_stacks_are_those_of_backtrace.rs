@@ -6,8 +6,8 @@
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
 
-use scrubjay_tests::child;
 use scrubjay_tests::foreign_stacks::{on_coroutine, on_signal_stack};
+use scrubjay_tests::{child, threads};
 
 use crate::marked::{compare, mark};
 
@@ -24,8 +24,10 @@ pub fn test() {
 
 pub fn child(_: &[String]) {
     nested(10, &|| mark(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| nested(10, &|| mark(1)));
+    threads::scope(|scope| {
+        scope.spawn(|| {
+            nested(10, &|| mark(1));
+        });
     });
     from_c();
     unwinding();

@@ -6,7 +6,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, figures::Figures, told};
+use scrubjay_tests::{child, figures::Figures, threads, told};
 
 static TAGS: [Tag; 3] = [Tag::new("limit/a"), Tag::new("limit/b"), Tag::new("limit/c")];
 
@@ -44,7 +44,7 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         let work = || {
             let mut kept = Vec::new();
             for step in 0..60_000 {
@@ -56,7 +56,7 @@ pub fn child(_: &[String]) {
             }
             std::mem::forget(kept);
         };
-        (0..4).for_each(|_| drop(scope.spawn(work)));
+        (0..4).for_each(|_| scope.spawn(work));
     });
     told::tell();
 }

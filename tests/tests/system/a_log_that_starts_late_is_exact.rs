@@ -58,8 +58,8 @@ pub fn child(arguments: &[String]) {
     });
     let barrier = Barrier::new(4);
     let load = Load::start(4);
-    std::thread::scope(|scope| {
-        let rest = |_| {
+    threads::scope(|scope| {
+        for _ in 0..3 {
             scope.spawn(|| {
                 let tag = RESTING.enter();
                 std::mem::forget(std::hint::black_box(vec![1_u8; 100]));
@@ -68,9 +68,8 @@ pub fn child(arguments: &[String]) {
                 // Rests while the log starts, and then has events once more.
                 barrier.wait();
                 drop(vec![1_u8; 10]);
-            })
-        };
-        let resting: Vec<_> = (0..3).map(rest).collect();
+            });
+        }
         barrier.wait();
         std::thread::sleep(Duration::from_micros(3_000 + 371 * round));
         let started = scrubjay::start_log(&arguments[0]).expect("a log can be started");
@@ -78,7 +77,6 @@ pub fn child(arguments: &[String]) {
         scrubjay::start_log("another.jay").expect_err("there is a log already");
         wait_for_blocks(5_000);
         barrier.wait();
-        resting.into_iter().for_each(|thread| thread.join().expect("it rests"));
     });
     threads::run(5, 2, |_| {
         let _scope = ENDED.enter();

@@ -8,7 +8,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::{EventKind, process, thread};
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, figures::Figures, told};
+use scrubjay_tests::{child, figures::Figures, threads, told};
 
 static TAGS: [Tag; 3] = [Tag::new("ring/a"), Tag::new("ring/b"), Tag::new("ring/c")];
 /// The last that each thread allocates: its number of them, of this size.
@@ -66,7 +66,7 @@ fn check(log: &Log) {
 pub fn child(_: &[String]) {
     // Whoever is done early would see others overwrite its last events.
     let all_are_done = Barrier::new(THREADS);
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         let work = || {
             let mut kept = Vec::new();
             for step in 0..60_000 {
@@ -81,7 +81,7 @@ pub fn child(_: &[String]) {
             kept.extend((0..LAST_COUNT).map(|_| vec![0_u8; LAST_SIZE]));
             std::mem::forget(kept);
         };
-        (0..THREADS).for_each(|_| drop(scope.spawn(work)));
+        (0..THREADS).for_each(|_| scope.spawn(work));
     });
     told::tell();
 }

@@ -7,7 +7,7 @@ use scrubjay::Report;
 use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, made, told};
+use scrubjay_tests::{child, made, threads, told};
 
 const TAGS: usize = 1_000;
 const THREADS: usize = 4;
@@ -29,7 +29,7 @@ pub fn test() {
 
 pub fn child(_: &[String]) {
     let kept = Mutex::new(Vec::with_capacity(TAGS * THREADS));
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         for thread in 0..THREADS {
             let kept = &kept;
             scope.spawn(move || {

@@ -13,7 +13,7 @@ use scrubjay_log_format::tag::UNREGISTERED_BLOCKS;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::random::Random;
-use scrubjay_tests::{child, harness};
+use scrubjay_tests::{child, harness, threads};
 
 static SECRET: Tag = Tag::new("secret").secret();
 static FIRST: Tag = Tag::new("first").secret();
@@ -70,7 +70,7 @@ pub fn child(arguments: &[String]) {
     let _later = black_box(hold(&LATER, 10));
     let _public = black_box(hold(&PUBLIC, 10));
     let pool: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::with_capacity(10_000));
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..4 {
             let pool = &pool;
             scope.spawn(move || {

@@ -5,7 +5,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, figures::Figures, harness, told};
+use scrubjay_tests::{child, figures::Figures, harness, threads, told};
 
 static TAG: Tag = Tag::new("fast");
 
@@ -35,12 +35,12 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    std::thread::scope(|scope| {
+    threads::scope(|scope| {
         let work = || {
             let _scope = TAG.enter();
             (0..100_000).for_each(|_| drop(std::hint::black_box(Box::new(7_u64))));
         };
-        (0..4).for_each(|_| drop(scope.spawn(work)));
+        (0..4).for_each(|_| scope.spawn(work));
     });
     told::tell();
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use scrubjay::{Tag, Vault};
 use scrubjay_tests::random::Random;
 use scrubjay_tests::system::{self, Fork};
-use scrubjay_tests::{child, harness};
+use scrubjay_tests::{child, harness, threads};
 
 use crate::support::closed;
 
@@ -31,9 +31,9 @@ pub fn test() {
 pub fn child(_: &[String]) {
     let is_over = AtomicBool::new(false);
     let forks = harness::count(100, 2_000);
-    std::thread::scope(|threads| {
+    threads::scope(|scope| {
         for tag in &WEIGHTS {
-            threads.spawn(|| work(tag, &is_over));
+            scope.spawn(|| work(tag, &is_over));
         }
         let _over = Over(&is_over);
         let mut slow_count = 0;

@@ -6,8 +6,8 @@ use std::alloc::Layout;
 use std::collections::BTreeMap;
 
 use scrubjay::{Report, Tag, Vault};
-use scrubjay_tests::child;
 use scrubjay_tests::random::Random;
+use scrubjay_tests::{child, threads};
 
 use crate::raw;
 
@@ -93,9 +93,9 @@ fn other_threads_release() {
             vec![number as u8; number * 100]
         })
         .collect();
-    std::thread::scope(|threads| {
+    threads::scope(|scope| {
         for block in blocks {
-            threads.spawn(move || {
+            scope.spawn(move || {
                 let first = block[0];
                 assert!(block.iter().all(|&byte| byte == first));
                 drop(block);

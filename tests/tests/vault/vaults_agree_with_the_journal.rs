@@ -5,7 +5,7 @@ use scrubjay::{Tag, Vault};
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::random::Random;
-use scrubjay_tests::{child, cli};
+use scrubjay_tests::{child, cli, threads};
 
 static KEY: Tag = Tag::new("key").vault(Vault::new().or_plain_locked().or_unlocked());
 static PLAIN: Tag = Tag::new("plain");
@@ -28,9 +28,9 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    std::thread::scope(|threads| {
+    threads::scope(|scope| {
         for seed in 0..4 {
-            threads.spawn(move || work(seed));
+            scope.spawn(move || work(seed));
         }
     });
 }
