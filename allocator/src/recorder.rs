@@ -11,7 +11,7 @@ use scrubjay_log_format::cell::{
     REALLOC_IN_PLACE, REALLOC_MOVED, RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
-use crate::capture::{self, Frames};
+use crate::capture;
 use crate::config::Config;
 use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
 use crate::journal::{self, What};
@@ -172,12 +172,14 @@ impl Hot {
     }
 }
 
-/// The site of the calling thread's stack. Out of line: the frames take room.
+/// The site of the calling thread's stack.
 #[inline(never)]
 fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
-    let mut frames = Frames::new();
-    let hash = capture::stack(&mut frames, here.stack_depth.get() as usize, here.bounds.get());
-    site::of(here.slot.get(), tag, (&frames, hash), is_sample)
+    let slot = here.slot.get();
+    let memo = slot.and_then(Slot::memo);
+    capture::stack(memo, here.stack_depth.get() as usize, here.bounds.get(), |stack| {
+        site::of(slot, tag, stack, is_sample)
+    })
 }
 
 /// Proof that the calling thread's part is up to date: no events without it.

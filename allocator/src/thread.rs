@@ -13,7 +13,7 @@ use scrubjay_log_format::cell::PageOwner;
 use scrubjay_log_format::site::CACHE_PAGES;
 use scrubjay_log_format::{process, thread};
 
-use crate::capture::Bounds;
+use crate::capture::{Bounds, Memo};
 use crate::control::{self, JOURNAL, NEVER, PAUSED, READY, STACKS, VERIFY, control};
 use crate::limits::{GROUPS_MAX, SITES_REMEMBERED, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
 use crate::published::Published;
@@ -37,6 +37,8 @@ pub(crate) struct Slot {
     pages: [Published<Page>; GROUPS_MAX],
     /// Its cache in front of the sites' counters.
     site_pages: [Published<SitePage>; CACHE_PAGES as usize],
+    /// Their last stack, once there was one.
+    memo: Published<Memo>,
     /// Sites that its threads met last.
     remembered: [Remembered; SITES_REMEMBERED],
     /// Numbers, plus 1, of the pages in the store of a late start to which
@@ -365,6 +367,20 @@ impl Slot {
             Some(words) => place.set(words),
             None => place.clear(),
         }
+    }
+
+    /// The last stack, made if need be. For the slot's own thread; none for the
+    /// orphan slot, which is many threads'.
+    #[inline(always)]
+    pub(crate) fn memo(&self) -> Option<&'static Memo> {
+        self.memo.get().or_else(|| self.make_memo())
+    }
+
+    #[cold]
+    fn make_memo(&self) -> Option<&'static Memo> {
+        let memo = Some(()).filter(|()| self.index() != ORPHANS).and_then(|()| Memo::make())?;
+        self.memo.set(memo);
+        Some(memo)
     }
 
     /// The site with this key, if one of the slot's threads met it lately. For

@@ -74,10 +74,6 @@ impl Memory for Foreign {
         end.is_multiple_of(WORD) && end >= PAGE_SIZE
     }
 
-    fn holds_kept(&mut self, _: usize, frame: usize) -> bool {
-        frame.is_multiple_of(WORD) && frame >= PAGE_SIZE
-    }
-
     #[cfg(target_arch = "x86_64")]
     fn may_go_on(&self, _: usize, to: usize) -> bool {
         to.is_multiple_of(WORD)

@@ -5,12 +5,14 @@
 //! for all threads; what is not known yet is asked of the unwinder, once. Code
 //! that keeps frame pointers so costs a look at a word a frame, and any other
 //! an addition more; and what an address says is true of this very code,
-//! whatever the code beside it was compiled with.
+//! whatever the code beside it was compiled with. Where a thread's last stack
+//! (`memo`) was the same, its words are compared and no rule is asked for.
 
 mod bounds;
 mod foreign;
 mod frames;
 mod loaded;
+mod memo;
 mod modules;
 mod registers;
 mod rules;
@@ -25,9 +27,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use spin::mutex::SpinMutex;
 
 pub(crate) use bounds::Bounds;
-pub(crate) use frames::{End, Frames};
+pub(crate) use frames::End;
 pub(crate) use loaded::{Module, each_module};
+pub(crate) use memo::Memo;
 
+use frames::{Frames, folded};
+use memo::Walked;
 use modules::Known;
 use registers::Registers;
 use rules::{GENERATION_MAX, Rules};
@@ -51,63 +56,105 @@ pub(crate) enum Engine {
     Tables,
 }
 
-/// Captures the calling thread's stack, at most `depth` frames of it, and
-/// answers a hash of them. The first frame is whoever called the function that
-/// this is inlined into.
+/// A captured stack.
+pub(crate) struct Stack<'a> {
+    /// Of its frames.
+    pub(crate) hash: u64,
+    pub(crate) end: End,
+    frames: Place<'a>,
+}
+
+/// Where its frames stand.
+enum Place<'a> {
+    Memo(&'a Walked<'a>),
+    Frames(&'a Frames),
+}
+
+impl Stack<'_> {
+    /// The return addresses, outermost first.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
+        let count = match self.frames {
+            Place::Memo(walked) => walked.count(),
+            Place::Frames(frames) => frames.addresses().len(),
+        };
+        let address = |index: usize| match self.frames {
+            Place::Memo(walked) => walked.address(index),
+            Place::Frames(frames) => frames.addresses().get(index).copied(),
+        };
+        (0..count).rev().filter_map(address)
+    }
+}
+
+/// Captures the calling thread's stack, at most `depth` frames of it, and calls
+/// `then` with it. The first frame is whoever called the function that this is
+/// inlined into. The memo, if there is one, is the thread's.
 #[inline(always)]
-pub(crate) fn stack(frames: &mut Frames, depth: usize, bounds: Bounds) -> u64 {
+pub(crate) fn stack<T>(
+    memo: Option<&Memo>,
+    depth: usize,
+    bounds: Bounds,
+    then: impl FnOnce(&Stack<'_>) -> T,
+) -> T {
     let registers = registers::here();
     // SAFETY: these are the registers right here.
-    unsafe { stack_from(frames, depth, bounds, registers) }
+    unsafe { stack_from(memo, depth, bounds, registers, then) }
 }
 
 /// # Safety
 /// The registers are those of a function that has not returned.
-#[inline(never)]
-unsafe fn stack_from(
-    frames: &mut Frames,
+#[inline(always)]
+unsafe fn stack_from<T>(
+    memo: Option<&Memo>,
     depth: usize,
     bounds: Bounds,
     registers: Registers,
-) -> u64 {
+    then: impl FnOnce(&Stack<'_>) -> T,
+) -> T {
     let generation = GENERATION.load(Ordering::Relaxed);
-    if generation == 0 {
-        // SAFETY: no frame is no frame.
-        unsafe { frames.finish(0, End::Lost) };
-        return 0;
-    }
-    let hash = match bounds.end_above(registers.stack) {
-        Some(end) => {
-            let mut memory = walk::Own::new(end);
-            // SAFETY: the caller's promise, and the stack pointer is within.
-            unsafe { walk::walk(frames, depth, registers, generation, &mut memory) }
+    let own = bounds.end_above(registers.stack);
+    if generation != 0
+        && let Some(memo) = memo
+        && let Some(end) = own
+        // SAFETY: the caller's promise, and the stack pointer is within.
+        && let Some(walked) = unsafe { memo.walk(registers, depth, generation, end) }
+    {
+        let (hash, end) = (folded(walked.hash()), walked.end());
+        if end == End::Busy {
+            BUSY_COUNT.fetch_add(1, Ordering::Relaxed);
         }
-        // SAFETY: the caller's promise.
-        None => unsafe { stack_elsewhere(frames, depth, registers, generation) },
-    };
-    if frames.end() == End::Busy {
-        BUSY_COUNT.fetch_add(1, Ordering::Relaxed);
+        return then(&Stack { hash, end, frames: Place::Memo(&walked) });
     }
-    hash
+    // SAFETY: as above.
+    unsafe { stack_without_memo((depth, generation), own, registers, then) }
 }
 
 /// # Safety
-/// As of [`stack_from`].
+/// As of [`stack_from`]; the own stack's end is told where they are on that.
 #[cold]
 #[inline(never)]
-unsafe fn stack_elsewhere(
-    frames: &mut Frames,
-    depth: usize,
+unsafe fn stack_without_memo<T>(
+    (depth, generation): (usize, u32),
+    own: Option<usize>,
     registers: Registers,
-    generation: u32,
-) -> u64 {
-    let Some(mut memory) = foreign::Foreign::at(registers.stack) else {
-        // SAFETY: no frame is no frame.
-        unsafe { frames.finish(0, End::Busy) };
-        return 0;
+    then: impl FnOnce(&Stack<'_>) -> T,
+) -> T {
+    let mut frames = Frames::new();
+    let end = if generation == 0 {
+        End::Lost
+    } else if let Some(end) = own {
+        let mut memory = walk::Own::new(end);
+        // SAFETY: the caller's promise.
+        unsafe { walk::walk(&mut frames, depth, registers, generation, &mut memory) }
+    } else if let Some(mut memory) = foreign::Foreign::at(registers.stack) {
+        // SAFETY: as above; this memory can be asked for any address.
+        unsafe { walk::walk(&mut frames, depth, registers, generation, &mut memory) }
+    } else {
+        End::Busy
     };
-    // SAFETY: the caller's promise; this memory can be asked for any address.
-    unsafe { walk::walk(frames, depth, registers, generation, &mut memory) }
+    if end == End::Busy {
+        BUSY_COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+    then(&Stack { hash: folded(frames.hash()), end, frames: Place::Frames(&frames) })
 }
 
 /// How many stacks ended early because every seat of the unwinder was taken.
@@ -203,26 +250,29 @@ fn is_possible() -> bool {
 /// Whether the stack of a function that calls itself is what it must be.
 fn passes_self_test() -> bool {
     const DEPTH: usize = 4;
-    let mut frames = Frames::new();
-    nested(&mut frames, DEPTH);
-    let addresses = frames.addresses();
-    let recursion = addresses.get(..DEPTH);
-    let is_recursion = recursion.is_some_and(|inner| {
+    nested(DEPTH, &|stack| {
         let function = nested as *const () as usize;
-        inner.iter().all(|address| Some(address) == inner.first())
-            && inner.first().is_some_and(|address| (function..function + 4096).contains(address))
-    });
-    let caller = addresses.get(DEPTH);
-    is_recursion && caller.is_some() && caller != addresses.first()
+        // Outermost first: the innermost are the last.
+        let mut caller = 0;
+        let mut inner = [0; DEPTH];
+        for address in stack.addresses() {
+            caller = core::mem::replace(&mut inner[0], address);
+            inner.rotate_left(1);
+        }
+        let is_recursion = inner
+            .iter()
+            .all(|address| *address == inner[0] && (function..function + 4096).contains(address));
+        is_recursion && caller != 0 && caller != inner[0]
+    })
 }
 
 #[inline(never)]
-fn nested(frames: &mut Frames, depth: usize) -> u64 {
-    let hash = if depth == 0 {
-        stack(frames, crate::limits::STACK_DEPTH_MAX, Bounds::of_thread())
+fn nested(depth: usize, then: &dyn Fn(&Stack<'_>) -> bool) -> bool {
+    let answer = if depth == 0 {
+        stack(None, crate::limits::STACK_DEPTH_MAX, Bounds::of_thread(), then)
     } else {
-        nested(frames, depth - 1)
+        nested(depth - 1, then)
     };
     // Not a tail call.
-    core::hint::black_box(hash)
+    core::hint::black_box(answer)
 }

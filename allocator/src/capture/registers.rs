@@ -1,7 +1,7 @@
 //! Where the calling code stands.
 
 /// What a walk up a stack begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Registers {
     pub(super) code: usize,
     pub(super) stack: usize,

@@ -1,11 +1,10 @@
-//! The way up a stack, frame by frame, hashed on the way.
+//! The way up a stack, frame by frame.
 
 use super::frames::{End, Frames};
 use super::registers::{Registers, unsigned};
-use super::rules::{Base, Key, Packed, Rule, Step};
+use super::rules::{Base, KEPT, Key, Packed, Rule, Step};
 use super::unwinder::{self, Found};
 use super::{RULES, signal};
-use crate::limits::STACK_DEPTH_MAX;
 
 const WORD: usize = size_of::<usize>();
 
@@ -14,9 +13,6 @@ pub(super) trait Memory {
     /// Whether the words from `below` the end of a frame up to it may be read,
     /// for a frame that begins at the stack pointer.
     fn holds(&mut self, stack: usize, end: usize, below: usize) -> bool;
-
-    /// The same of the two words at a frame pointer.
-    fn holds_kept(&mut self, stack: usize, frame: usize) -> bool;
 
     /// Whether the way may go on at another stack pointer, which code did not
     /// lead to but a signal did.
@@ -31,13 +27,11 @@ pub(super) trait Memory {
 /// The thread's own stack, up to its end.
 pub(super) struct Own {
     end: usize,
-    /// A frame pointer is no higher.
-    last: usize,
 }
 
 impl Own {
     pub(super) fn new(end: usize) -> Self {
-        Self { end, last: end.saturating_sub(2 * WORD) }
+        Self { end }
     }
 }
 
@@ -48,11 +42,6 @@ impl Memory for Own {
             && end <= self.end
             && end.is_multiple_of(WORD)
             && end.wrapping_sub(stack) >= below
-    }
-
-    #[inline(always)]
-    fn holds_kept(&mut self, stack: usize, frame: usize) -> bool {
-        frame >= stack && frame <= self.last && frame.is_multiple_of(WORD)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -69,79 +58,46 @@ impl Memory for Own {
     }
 }
 
-/// Odd, and not that of the keys.
-const HASH_FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
-
-/// Walks up from the registers, and answers a hash of the frames.
+/// Walks up from the registers, and answers how that ended.
 ///
 /// # Safety
 /// The registers are those of a function that has not returned, on the stack
 /// that the memory reads.
-#[inline(always)]
-pub(super) unsafe fn walk<M: Memory>(
+pub(super) unsafe fn walk(
     frames: &mut Frames,
     depth: usize,
     registers: Registers,
     generation: u32,
-    memory: &mut M,
-) -> u64 {
-    let depth = depth.min(STACK_DEPTH_MAX);
-    let kept = Packed::kept(generation);
-    let Registers { code, mut stack, mut frame } = registers;
+    memory: &mut impl Memory,
+) -> End {
     // Behind the instruction that is under way, as a return address is.
-    let mut key = Key::of(code.wrapping_add(1));
-    let (mut count, mut hash) = (0_usize, 0_u64);
-    let mut code = code.wrapping_add(1);
-    let end = 'way: loop {
-        // A loop of its own, which is all that happens where frame pointers are
-        // kept: the next address does not wait for what is known of this one.
-        while RULES.is(key, kept) && memory.holds_kept(stack, frame) {
-            // SAFETY: asked just now.
-            let Some(found) = (unsafe { memory.read(frame.wrapping_add(WORD)) }) else {
-                break 'way End::Lost;
-            };
-            // SAFETY: as above.
-            let Some(caller) = (unsafe { memory.read(frame) }) else { break 'way End::Lost };
-            (code, stack, frame) = (unsigned(found), frame.wrapping_add(2 * WORD), caller);
-            if count == depth {
-                break 'way End::Cut;
-            }
-            // SAFETY: the count is below the depth, and that is in bounds.
-            unsafe { frames.put(count, code) };
-            count = count.wrapping_add(1);
-            key = Key::of(code);
-            hash = mixed(hash, code);
-        }
-        let known = RULES.get(key);
+    let mut at = Registers { code: registers.code.wrapping_add(1), ..registers };
+    for count in 0.. {
         // SAFETY: the caller's promise.
-        match unsafe { above(known, generation, Registers { code, stack, frame }, memory) } {
-            Ok(above) => Registers { code, stack, frame } = above,
+        match unsafe { up(at, generation, memory) } {
+            Ok(above) => at = above.registers,
             Err(stop) => {
                 // It was no return address, or one that nobody can judge.
-                if stop == Stop::NoCode && count > 0 {
-                    (count, hash) = (count - 1, unmixed(hash, code));
+                if stop == Stop::NoCode {
+                    frames.pop();
                 }
-                // What stands above the outermost frame.
-                break if code == 0 { End::Whole } else { stop.into() };
+                return stop.into();
             }
         }
-        if count == depth {
-            break End::Cut;
+        // What stands above the outermost frame.
+        if at.code == 0 {
+            return End::Whole;
         }
-        // SAFETY: as above.
-        unsafe { frames.put(count, code) };
-        count = count.wrapping_add(1);
-        key = Key::of(code);
-        hash = mixed(hash, code);
-    };
-    // SAFETY: the loop counts the frames that it puts.
-    unsafe { frames.finish(count, end) };
-    folded(hash)
+        if count == depth || !frames.push(at.code) {
+            break;
+        }
+    }
+    End::Cut
 }
 
 /// Why there is no way on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     Whole,
     Lost,
     Busy,
@@ -158,24 +114,47 @@ impl From<Stop> for End {
     }
 }
 
-/// The caller's registers, by the rule that is known of the code, if any.
+/// A frame's caller, and where the words stand that led to it.
+#[derive(Clone, Copy)]
+pub(super) struct Above {
+    pub(super) registers: Registers,
+    /// Where its code address was read.
+    pub(super) code_at: usize,
+    /// Where its frame pointer was read; 0 if it is that of the frame below.
+    pub(super) frame_at: usize,
+    /// Whether the way to it depends on the frame pointer below.
+    pub(super) asks_frame: bool,
+    /// Whether it follows from these words alone.
+    pub(super) is_step: bool,
+}
+
+/// Goes up to a frame's caller, by the rule that is known of the code or found
+/// out now.
 ///
 /// # Safety
 /// As of [`walk`].
 #[inline(always)]
-unsafe fn above<M: Memory>(
-    known: Option<Packed>,
-    generation: u32,
+pub(super) unsafe fn up(
     at: Registers,
-    memory: &mut M,
-) -> Result<Registers, Stop> {
-    let step = match known.filter(|packed| packed.is_step(generation)) {
-        Some(packed) => packed.step(),
-        None => match rule(known, generation, at, memory) {
-            Ok(Onward::By(step)) => step,
-            Ok(Onward::At(registers)) => return Ok(registers),
-            Err(stop) => return Err(stop),
-        },
+    generation: u32,
+    memory: &mut impl Memory,
+) -> Result<Above, Stop> {
+    let key = Key::of(at.code);
+    let step = if RULES.is(key, Packed::kept(generation)) {
+        KEPT
+    } else {
+        let known = RULES.get(key);
+        match known.filter(|packed| packed.is_step(generation)) {
+            Some(packed) => packed.step(),
+            None => match rule(known, generation, at, memory) {
+                Ok(Onward::By(step)) => step,
+                Ok(Onward::At(registers)) => {
+                    let (asks_frame, is_step) = (true, false);
+                    return Ok(Above { registers, code_at: 0, frame_at: 0, asks_frame, is_step });
+                }
+                Err(stop) => return Err(stop),
+            },
+        }
     };
     // SAFETY: the caller's promise.
     unsafe { stepped(step, at, memory) }
@@ -214,12 +193,12 @@ fn rule<M: Memory>(
     }
 }
 
-/// The caller's registers, by a step.
+/// The caller, by a step.
 ///
 /// # Safety
 /// As of [`walk`].
 #[inline(always)]
-unsafe fn stepped<M: Memory>(step: Step, at: Registers, memory: &mut M) -> Result<Registers, Stop> {
+unsafe fn stepped(step: Step, at: Registers, memory: &mut impl Memory) -> Result<Above, Stop> {
     let base = match step.base {
         Base::StackPointer => at.stack,
         Base::FramePointer => at.frame,
@@ -231,44 +210,21 @@ unsafe fn stepped<M: Memory>(step: Step, at: Registers, memory: &mut M) -> Resul
         return Err(if base == 0 { Stop::Whole } else { Stop::Lost });
     }
     let place = |words: usize| top.wrapping_sub(words.wrapping_mul(WORD));
+    let code_at = place(step.return_address);
     // SAFETY: asked just now.
-    let code = unsafe { memory.read(place(step.return_address)) }.ok_or(Stop::Lost)?;
-    let frame = if step.frame_pointer == 0 {
-        at.frame
+    let code = unsafe { memory.read(code_at) }.ok_or(Stop::Lost)?;
+    let (frame, frame_at) = if step.frame_pointer == 0 {
+        (at.frame, 0)
     } else {
+        let frame_at = place(step.frame_pointer);
         // SAFETY: as above.
-        unsafe { memory.read(place(step.frame_pointer)) }.ok_or(Stop::Lost)?
+        (unsafe { memory.read(frame_at) }.ok_or(Stop::Lost)?, frame_at)
     };
-    Ok(Registers { code: unsigned(code), stack: top, frame })
-}
-
-/// The hash with one frame more: a polynomial of the addresses.
-#[inline(always)]
-fn mixed(hash: u64, code: usize) -> u64 {
-    hash.wrapping_add(code as u64).wrapping_mul(HASH_FACTOR)
-}
-
-/// What the hash was before a frame.
-fn unmixed(hash: u64, code: usize) -> u64 {
-    const INVERSE: u64 = inverse(HASH_FACTOR);
-    hash.wrapping_mul(INVERSE).wrapping_sub(code as u64)
-}
-
-/// By which an odd number's product is 1: each round doubles the bits that are
-/// right, of which there are three at first.
-const fn inverse(odd: u64) -> u64 {
-    let mut inverse = odd;
-    let mut rounds = 0;
-    while rounds < 5 {
-        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
-        rounds += 1;
-    }
-    inverse
-}
-const _: () = assert!(HASH_FACTOR.wrapping_mul(inverse(HASH_FACTOR)) == 1);
-
-#[inline(always)]
-fn folded(hash: u64) -> u64 {
-    let wide = u128::from(hash).wrapping_mul(u128::from(HASH_FACTOR));
-    wide as u64 ^ (wide >> 64) as u64
+    Ok(Above {
+        registers: Registers { code: unsigned(code), stack: top, frame },
+        code_at,
+        frame_at,
+        asks_frame: step.base == Base::FramePointer,
+        is_step: true,
+    })
 }

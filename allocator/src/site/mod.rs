@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use scrubjay_log_format::{SiteDeclaration, process, site};
 
-use crate::capture::{End, Frames};
+use crate::capture::{End, Stack};
 use crate::control::control;
 use crate::limits::{SITES_MAX, TAGS_MAX};
 use crate::store::{self, Store, store_bytes};
@@ -61,19 +61,14 @@ pub(crate) fn is_sample(site: u32) -> bool {
 /// The site of a tag and a stack. Where there is no room for a new one it is the
 /// tag's own, which is counted.
 #[inline]
-pub(crate) fn of(
-    slot: Option<&Slot>,
-    tag: u32,
-    (frames, hash): (&Frames, u64),
-    is_sample: bool,
-) -> u32 {
-    let key = key(tag, hash, frames.end(), is_sample);
+pub(crate) fn of(slot: Option<&Slot>, tag: u32, stack: &Stack<'_>, is_sample: bool) -> u32 {
+    let key = key(tag, stack.hash, stack.end, is_sample);
     if let Some(slot) = slot
         && let Some(site) = slot.remembered(key)
     {
         return site;
     }
-    look_up(slot, key, tag, frames, is_sample)
+    look_up(slot, key, tag, stack, is_sample)
 }
 
 /// Never 0, which marks an empty place.
@@ -96,8 +91,8 @@ fn flags(end: End, is_sample: bool) -> u8 {
 
 #[cold]
 #[inline(never)]
-fn look_up(slot: Option<&Slot>, key: u64, tag: u32, frames: &Frames, is_sample: bool) -> u32 {
-    let site = table::find(key).or_else(|| make(key, tag, frames, is_sample));
+fn look_up(slot: Option<&Slot>, key: u64, tag: u32, stack: &Stack<'_>, is_sample: bool) -> u32 {
+    let site = table::find(key).or_else(|| make(key, tag, stack, is_sample));
     match site {
         Some(site) => {
             if let Some(slot) = slot {
@@ -114,7 +109,7 @@ fn look_up(slot: Option<&Slot>, key: u64, tag: u32, frames: &Frames, is_sample: 
     }
 }
 
-fn make(key: u64, tag: u32, frames: &Frames, is_sample: bool) -> Option<u32> {
+fn make(key: u64, tag: u32, stack: &Stack<'_>, is_sample: bool) -> Option<u32> {
     if table::is_full() || stacks::are_full() {
         return None;
     }
@@ -124,15 +119,15 @@ fn make(key: u64, tag: u32, frames: &Frames, is_sample: bool) -> Option<u32> {
         return Some(site);
     }
     let store = store::current()?;
-    let stack = stacks::enter(store, frames.addresses())?;
+    let node = stacks::enter(store, stack.addresses())?;
     let site = table::next()?;
     let declaration = SiteDeclaration {
         index: site,
         tag,
-        stack,
+        stack: node,
         owner: 0,
         generation: 0,
-        flags: flags(frames.end(), is_sample),
+        flags: flags(stack.end, is_sample),
     };
     store_bytes(store.site_or_take(site)?, &declaration.encode());
     // So that its counters are found without taking a chunk.

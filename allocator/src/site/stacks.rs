@@ -27,15 +27,15 @@ pub(super) fn are_full() -> bool {
     COUNT.load(Ordering::Relaxed) as usize >= STACK_NODES_MAX
 }
 
-/// Enters a stack, given innermost frame first, and answers its node. `None`
+/// Enters a stack, given outermost frame first, and answers its node. `None`
 /// where there is no room.
-pub(super) fn enter(store: &Store, addresses: &[usize]) -> Option<u32> {
+pub(super) fn enter(store: &Store, addresses: impl Iterator<Item = usize>) -> Option<u32> {
     let table = match TABLE.get() {
         Some(table) => table,
         None => make()?,
     };
     let mut node = 0;
-    for &address in addresses.iter().rev() {
+    for address in addresses {
         node = child(store, table, StackNode { address: address as u64, parent: node })?;
     }
     Some(node)

@@ -1,21 +1,21 @@
 //! Whatever stands on a stack, a walk ends, and reads nothing else.
 
-use super::looks::prepared;
+use super::looks::{prepared, told};
 use crate::capture::registers::Registers;
-use crate::capture::{self, Bounds, End, Frames, stack_from};
+use crate::capture::{self, Bounds, End, Memo, stack_from};
 
 const WORDS: usize = 512;
 
 /// Numbers that repeat from run to run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> usize {
+    pub(super) fn next(&mut self) -> usize {
         self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         (self.0 >> 24) as usize
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.next() % limit
     }
 }
@@ -31,10 +31,8 @@ fn word(random: &mut Random, start: usize, code: &[usize]) -> usize {
 }
 
 #[inline(never)]
-fn real_code() -> Vec<usize> {
-    let mut frames = Frames::new();
-    capture::stack(&mut frames, 64, Bounds::of_thread());
-    let mut code = frames.addresses().to_vec();
+pub(super) fn real_code() -> Vec<usize> {
+    let (mut code, ..) = capture::stack(None, 64, Bounds::of_thread(), told);
     // And places in libraries, at their starts and within.
     capture::each_module(|module| {
         for part in 1..8 {
@@ -61,6 +59,7 @@ fn garbage_is_walked_without_harm() {
     assert_eq!(opened, 0);
     let own = Bounds { lowest: start, highest: start + WORDS * 8 };
     let other = Bounds { lowest: 1, highest: 1 };
+    let memo = Memo::make();
     let (mut frame_count, mut longest) = (0, 0);
     for round in 0..60_000 {
         for index in 0..WORDS {
@@ -75,21 +74,23 @@ fn garbage_is_walked_without_harm() {
             stack: start + random.below(WORDS) * 8,
             frame: word(&mut random, start, &code),
         };
-        let mut frames = Frames::new();
         let depth = random.below(300);
         let bounds = if round % 4 == 0 { other } else { own };
         // SAFETY: nobody's registers, and that is the point: the walk reads
         // only between the stack pointer and the stack's end.
-        unsafe { stack_from(&mut frames, depth, bounds, registers) };
-        let addresses = frames.addresses();
+        let taken = unsafe { stack_from(None, depth, bounds, registers, told) };
+        // SAFETY: as above.
+        let by_memo = unsafe { stack_from(memo, depth, bounds, registers, told) };
+        assert_eq!(by_memo, taken);
+        let (addresses, end, _) = taken;
         assert!(addresses.len() <= depth);
         // Of the last one nobody asks what it is where there is no room for more.
-        let judged = addresses.len().saturating_sub(usize::from(frames.end() == End::Cut));
+        let judged = addresses.len().saturating_sub(usize::from(end == End::Cut));
         for address in &addresses[..judged] {
             assert!(modules.iter().any(|module| module.contains(address)), "{addresses:x?}");
         }
-        frame_count += frames.addresses().len();
-        longest = longest.max(frames.addresses().len());
+        frame_count += addresses.len();
+        longest = longest.max(addresses.len());
     }
     assert!(frame_count > 5_000 && longest > 3, "{frame_count} {longest}");
 }
@@ -100,9 +101,7 @@ fn a_stack_deeper_than_when_it_was_looked_up_is_still_ones_own() {
     fn deeper(depth: usize, bounds: Bounds) -> usize {
         let room = std::hint::black_box([1_u8; 4096]);
         let count = if depth == 0 {
-            let mut frames = Frames::new();
-            capture::stack(&mut frames, 256, bounds);
-            frames.addresses().len()
+            capture::stack(None, 256, bounds, |stack| stack.addresses().count())
         } else {
             std::hint::black_box(deeper(depth - 1, bounds))
         };

@@ -6,7 +6,8 @@ use std::ptr;
 
 use spin::mutex::SpinMutex;
 
-use crate::capture::{self, Bounds, End, Engine, Frames};
+use crate::capture::{self, Bounds, End, Engine, Memo, Stack};
+use crate::limits::STACK_DEPTH_MAX;
 
 /// One stack, seen by both.
 #[derive(Clone, Debug)]
@@ -24,6 +25,14 @@ pub(super) struct Looks(SpinMutex<Vec<Look>>);
 thread_local! {
     static LOOKS: Cell<*const Looks> = const { Cell::new(ptr::null()) };
     static BOUNDS: Cell<Bounds> = const { Cell::new(Bounds::UNKNOWN) };
+    static MEMO: Option<&'static Memo> = Memo::make();
+}
+
+/// What was captured: addresses, innermost first, how it ended, and the hash.
+pub(super) fn told(stack: &Stack<'_>) -> (Vec<usize>, End, u64) {
+    let mut addresses: Vec<usize> = stack.addresses().collect();
+    addresses.reverse();
+    (addresses, stack.end, stack.hash)
 }
 
 impl Looks {
@@ -72,8 +81,18 @@ pub(super) fn look() -> Look {
     if BOUNDS.get() == Bounds::UNKNOWN {
         BOUNDS.set(Bounds::of_thread());
     }
-    let mut frames = Frames::new();
-    let hash = capture::stack(&mut frames, crate::limits::STACK_DEPTH_MAX, BOUNDS.get());
+    let bounds = BOUNDS.get();
+    let memo = MEMO.with(|memo| *memo);
+    // By the last stack, by this one, and by the rules. From one and the same
+    // place: each is the same stack.
+    let mut taken = Vec::with_capacity(3);
+    for memo in [memo, memo, None] {
+        taken.push(capture::stack(memo, STACK_DEPTH_MAX, bounds, told));
+    }
+    let (ours, end, hash) = taken.pop().expect("three were taken");
+    for by_memo in taken {
+        assert!(by_memo == (ours.clone(), end, hash), "{by_memo:x?} {ours:x?} {end:?}");
+    }
     let mut theirs = Vec::new();
     // Its lock is there for symbols, which nobody asks for.
     // SAFETY: nothing but libgcc's tables is used, which may be at one time.
@@ -87,7 +106,7 @@ pub(super) fn look() -> Look {
             true
         });
     }
-    Look { ours: frames.addresses().to_vec(), theirs, end: frames.end(), hash }
+    Look { ours, theirs, end, hash }
 }
 
 impl Look {

@@ -8,4 +8,5 @@ mod garbage;
 #[cfg(target_env = "gnu")]
 mod loading;
 mod looks;
+mod memo;
 mod speed;

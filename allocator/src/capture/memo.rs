@@ -1,0 +1,455 @@
+//! A thread's last stack, kept so that the next one need only be compared.
+//!
+//! A way up a stack follows from the registers that it begins with, from the
+//! rules of the code, and from the words that it reads. Where these are as they
+//! were, so is the way: to compare a frame's words takes a fifth of what it
+//! takes to follow its rule. So a walk goes by the rules until it meets a frame
+//! of the last walk, and from there on it looks whether the words are the same.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
+use super::frames::{End, HASH_FACTOR, hash_with};
+use super::registers::{Registers, unsigned};
+use super::walk::{self, Above, Memory, Own, Stop};
+use crate::limits::STACK_DEPTH_MAX;
+use crate::os;
+
+/// The start, the frames that are kept of it, and one that tells whether there
+/// are more.
+const WALK_MAX: usize = STACK_DEPTH_MAX + 2;
+/// Frames of two walks and more, and the mark. A power of two, so that an index
+/// modulo this needs no check.
+const COUNT: usize = (2 * WALK_MAX + 1).next_power_of_two();
+/// Where the mark stands, behind the outermost frame.
+const LAST: usize = COUNT - 1;
+
+/// A frame, where the words stand that led to it, and what leads on.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Frame {
+    at: Registers,
+    /// Where its code address was read.
+    code_at: usize,
+    /// Where its frame pointer was read; 0 if it is that of the frame below.
+    frame_at: usize,
+    /// The same; 0 too where nothing depends on the frame pointer.
+    compared_at: usize,
+    /// That of this frame and all above it.
+    hash: u64,
+    /// Whether its rule asks for the frame pointer.
+    asks_frame: bool,
+    /// Whether anything above depends on the frame pointer.
+    needs_frame: bool,
+}
+
+/// The last stack of one thread. All zeros are none.
+pub(crate) struct Memo {
+    /// A signal's handler may allocate while its thread is at it.
+    is_busy: AtomicBool,
+    kept: UnsafeCell<Kept>,
+}
+
+// SAFETY: only the thread whose memo it is looks into it, and `is_busy` keeps
+// it from doing so twice at a time.
+unsafe impl Sync for Memo {}
+
+/// The frames stand as on the stack, the outermost last, before the mark. The
+/// other end is where a walk puts those that are new.
+struct Kept {
+    /// Of the rules that the walk went by; 0 where none is kept.
+    generation: u32,
+    /// Where the stack ends.
+    end: usize,
+    /// The walk's start.
+    top: usize,
+    /// Whether the last frame is the thread's outermost.
+    is_whole: bool,
+    /// The depth that was asked for last, and its power of the factor.
+    depth: usize,
+    power: u64,
+    frames: [Frame; COUNT],
+}
+
+/// What a walk found: the frames, in [`Kept::frames`], and their hash.
+struct Found {
+    start: usize,
+    count: usize,
+    end: End,
+    hash: u64,
+}
+
+/// A stack in a memo, which is taken for as long.
+pub(super) struct Walked<'a> {
+    memo: &'a Memo,
+    found: Found,
+}
+
+impl Memo {
+    /// A new one, for one thread. `None` where there is no memory.
+    pub(crate) fn make() -> Option<&'static Self> {
+        let place: *const Self = os::map_private(size_of::<Self>()).cast();
+        // SAFETY: the mapping is fresh and never undone, and zeros are valid.
+        unsafe { place.as_ref() }
+    }
+
+    /// Walks up the thread's own stack. `None` where the thread is at it
+    /// already, and was interrupted.
+    ///
+    /// # Safety
+    /// The memo is the calling thread's, and the registers are those of a
+    /// function that has not returned, on the stack that ends there.
+    #[inline(always)]
+    pub(super) unsafe fn walk(
+        &self,
+        registers: Registers,
+        depth: usize,
+        generation: u32,
+        end: usize,
+    ) -> Option<Walked<'_>> {
+        if self.is_busy.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.is_busy.store(true, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: nobody else is at it.
+        let kept = unsafe { &mut *self.kept.get() };
+        // SAFETY: the caller's promise.
+        let found = unsafe { kept.walk(registers, depth, generation, end) };
+        Some(Walked { memo: self, found })
+    }
+}
+
+impl Walked<'_> {
+    #[inline(always)]
+    pub(super) fn end(&self) -> End {
+        self.found.end
+    }
+
+    #[inline(always)]
+    pub(super) fn hash(&self) -> u64 {
+        self.found.hash
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.found.count
+    }
+
+    /// A frame's address, innermost first.
+    pub(super) fn address(&self, index: usize) -> Option<usize> {
+        // SAFETY: nobody else is at it, and no walk changes it meanwhile.
+        let kept = unsafe { &*self.memo.kept.get() };
+        let frames = kept.frames.get(self.found.start..)?.get(..self.found.count)?;
+        frames.get(index).map(|frame| frame.at.code)
+    }
+}
+
+impl Drop for Walked<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Ordering::SeqCst);
+        self.memo.is_busy.store(false, Ordering::Relaxed);
+    }
+}
+
+/// How a walk came to its end.
+enum Way {
+    /// At a frame from which on all is as it was.
+    Joined(usize),
+    /// By the rules, at the depth or at a word that is no address.
+    Alone(End, usize),
+    /// No room for new frames before the old ones.
+    Crowded,
+}
+
+/// What a walk goes by.
+struct Walk {
+    generation: u32,
+    /// Frames that are wanted, the start included, and the one beyond.
+    wanted: usize,
+    /// New frames.
+    count: usize,
+    /// Whether each follows from the words that are compared.
+    is_plain: bool,
+}
+
+impl Kept {
+    /// # Safety
+    /// As of [`Memo::walk`].
+    #[inline(always)]
+    unsafe fn walk(
+        &mut self,
+        registers: Registers,
+        depth: usize,
+        generation: u32,
+        end: usize,
+    ) -> Found {
+        let depth = depth.min(STACK_DEPTH_MAX);
+        if self.generation != generation || self.end != end || self.depth != depth {
+            self.begin(generation, end, depth);
+        }
+        let at = Registers { code: registers.code.wrapping_add(1), ..registers };
+        let mut memory = Own::new(end);
+        // What the hot path is full of: nothing has changed.
+        let top = self.top;
+        if top < LAST && self.frames[top % COUNT].is_at(at) {
+            // SAFETY: the caller's promise.
+            if unsafe { self.changed_from(top, depth + 2, &mut memory) }.is_none() {
+                return self.found();
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.walk_on(at, generation, &mut memory) }
+    }
+
+    #[inline(never)]
+    unsafe fn walk_on(&mut self, at: Registers, generation: u32, memory: &mut Own) -> Found {
+        let mut walk = Walk { generation, wanted: self.depth + 2, count: 0, is_plain: true };
+        // SAFETY: the caller's promise.
+        let mut way = unsafe { self.go(at, &mut walk, memory) };
+        if matches!(way, Way::Crowded) {
+            self.begin(generation, self.end, self.depth);
+            walk = Walk { count: 0, is_plain: true, ..walk };
+            // SAFETY: as above.
+            way = unsafe { self.go(at, &mut walk, memory) };
+        }
+        match way {
+            Way::Joined(old) => self.put_before(old, walk.count),
+            Way::Alone(end @ (End::Whole | End::Cut), code_at) => {
+                self.is_whole = end == End::Whole;
+                self.frames[LAST] = Frame { code_at, ..MARK };
+                if let Some(outermost) = self.frames[..walk.count % COUNT].last_mut() {
+                    // What told that it is may have been its frame pointer.
+                    outermost.asks_frame |= code_at == 0;
+                }
+                self.put_before(LAST, walk.count);
+            }
+            Way::Alone(end, _) => return self.lost(walk.count, end),
+            Way::Crowded => return self.lost(0, End::Lost),
+        }
+        if !walk.is_plain {
+            // Good for this once.
+            self.generation = 0;
+        }
+        self.found()
+    }
+
+    /// Keeps nothing.
+    #[cold]
+    fn begin(&mut self, generation: u32, end: usize, depth: usize) {
+        self.generation = generation;
+        self.end = end;
+        self.top = LAST;
+        self.is_whole = false;
+        self.frames[LAST] = MARK;
+        self.depth = depth;
+        self.power = HASH_FACTOR.wrapping_pow(depth as u32);
+    }
+
+    /// Goes up until a frame from which on all is as it was, or to the end.
+    ///
+    /// # Safety
+    /// As of [`Memo::walk`].
+    #[inline(always)]
+    unsafe fn go(&mut self, at: Registers, walk: &mut Walk, memory: &mut Own) -> Way {
+        let mut old = self.top;
+        let mut at = Frame { at, ..Frame::default() };
+        loop {
+            while self.frames[old % COUNT].at.stack < at.at.stack {
+                old += 1;
+            }
+            if old < LAST && self.frames[old % COUNT].is_at(at.at) {
+                let wanted = walk.wanted - walk.count;
+                // SAFETY: the caller's promise.
+                let same = match unsafe { self.changed_from(old, wanted, memory) } {
+                    Some(changed) => changed,
+                    None => {
+                        self.frames[old % COUNT].come_by(&at);
+                        return Way::Joined(old);
+                    }
+                };
+                // SAFETY: as above.
+                unsafe { self.take_over(old, same, at, walk, memory) };
+                old = same;
+            } else if walk.count == old {
+                return Way::Crowded;
+            } else {
+                self.frames[walk.count % COUNT] = at;
+                walk.count += 1;
+            }
+            if walk.count == walk.wanted {
+                return Way::Alone(End::Cut, 0);
+            }
+            let below = &mut self.frames[(walk.count - 1) % COUNT];
+            // SAFETY: the caller's promise.
+            let above = match unsafe { walk::up(below.at, walk.generation, memory) } {
+                Ok(above) => above,
+                Err(Stop::Whole) => return Way::Alone(End::Whole, 0),
+                Err(stop) => {
+                    // It was no return address, or one that nobody can judge.
+                    walk.count -= usize::from(stop == Stop::NoCode && walk.count > 1);
+                    return Way::Alone(stop.into(), 0);
+                }
+            };
+            let Above { registers, code_at, frame_at, asks_frame, is_step } = above;
+            below.asks_frame = asks_frame;
+            walk.is_plain &= is_step;
+            if registers.code == 0 {
+                // What stands above the outermost frame.
+                return Way::Alone(End::Whole, code_at);
+            }
+            at = Frame { at: registers, code_at, frame_at, ..Frame::default() };
+        }
+    }
+
+    /// The first frame that is not as it was, or the mark; `None` where all are
+    /// as they were, or as many as are wanted from a frame on that is.
+    ///
+    /// # Safety
+    /// As of [`Memo::walk`].
+    #[inline(always)]
+    unsafe fn changed_from(&self, old: usize, wanted: usize, memory: &mut Own) -> Option<usize> {
+        let limit = LAST.min(old + wanted);
+        let above = self.frames.get(old + 1..limit).unwrap_or_default();
+        for (index, frame) in above.iter().enumerate() {
+            // SAFETY: the frame below is as it was, so this one's words are above
+            // it, before the stack's end.
+            if !unsafe { frame.holds(memory) } {
+                return Some(old + 1 + index);
+            }
+        }
+        if limit < LAST || limit - old == wanted {
+            return None;
+        }
+        let code_at = self.frames[LAST].code_at;
+        // SAFETY: as above.
+        let ends = code_at == 0 || unsafe { memory.read(code_at) } == Some(0);
+        (!self.is_whole || !ends).then_some(LAST)
+    }
+
+    /// Takes frames that are as they were among the new ones, since those above
+    /// them are not. Frame pointers that nothing depended on are read anew.
+    ///
+    /// # Safety
+    /// As of [`Memo::walk`].
+    unsafe fn take_over(
+        &mut self,
+        old: usize,
+        same: usize,
+        at: Frame,
+        walk: &mut Walk,
+        memory: &mut Own,
+    ) {
+        let mut frame = at.at.frame;
+        for index in old..same {
+            let mut taken = self.frames[index % COUNT];
+            if index == old {
+                taken.come_by(&at);
+            } else if taken.frame_at != 0 {
+                // SAFETY: the frame is as it was, and so is where this stands.
+                frame = unsafe { memory.read(taken.frame_at) }.unwrap_or(0);
+            }
+            taken.at.frame = frame;
+            self.frames[walk.count % COUNT] = taken;
+            walk.count += 1;
+        }
+    }
+
+    /// Moves the new frames to where they are compared next time.
+    #[inline(always)]
+    fn put_before(&mut self, old: usize, count: usize) {
+        let top = old - count;
+        let mut above = self.frames[old % COUNT];
+        above.compare();
+        self.frames[old % COUNT] = above;
+        for index in (0..count).rev() {
+            let mut frame = self.frames[index % COUNT];
+            // What it held may be no frame pointer, but anything.
+            self.frames[index % COUNT].at.frame = 0;
+            frame.needs_frame = frame.asks_frame || above.frame_at == 0 && above.needs_frame;
+            frame.hash = hash_with(above.hash, frame.at.code);
+            frame.compare();
+            self.frames[(top + index) % COUNT] = frame;
+            above = frame;
+        }
+        self.top = top;
+    }
+
+    /// The frames from the top on.
+    #[inline(always)]
+    fn found(&self) -> Found {
+        let start = self.top + 1;
+        let all = LAST - start;
+        let whole = self.frames[start % COUNT].hash;
+        if all <= self.depth {
+            return Found { start, count: all, end: End::Whole, hash: whole };
+        }
+        let beyond = self.frames[(start + self.depth) % COUNT].hash;
+        let hash = whole.wrapping_sub(beyond.wrapping_mul(self.power));
+        Found { start, count: self.depth, end: End::Cut, hash }
+    }
+
+    /// New frames that are not kept.
+    #[cold]
+    fn lost(&mut self, count: usize, end: End) -> Found {
+        self.generation = 0;
+        let count = count.saturating_sub(1).min(self.depth);
+        let frames = &self.frames[1..1 + count];
+        let hash = frames.iter().rev().fold(0, |hash, frame| hash_with(hash, frame.at.code));
+        Found { start: 1, count, end, hash }
+    }
+}
+
+/// What stands behind the outermost frame: nothing is above it.
+const MARK: Frame = Frame {
+    at: Registers { code: 0, stack: usize::MAX, frame: 0 },
+    code_at: 0,
+    frame_at: 0,
+    compared_at: 0,
+    hash: 0,
+    asks_frame: false,
+    needs_frame: false,
+};
+
+impl Frame {
+    /// Whether these are its registers, as far as anything depends on them.
+    #[inline(always)]
+    fn is_at(&self, at: Registers) -> bool {
+        self.at.code == at.code
+            && self.at.stack == at.stack
+            && (!self.needs_frame || self.at.frame == at.frame)
+    }
+
+    /// Whether the words that led to it are as they were.
+    ///
+    /// # Safety
+    /// The frame below is as it was, on the stack that is read.
+    #[inline(always)]
+    unsafe fn holds(&self, memory: &mut Own) -> bool {
+        // SAFETY: the caller's promise.
+        let code = unsafe { memory.read(self.code_at) };
+        if code.map(unsigned) != Some(self.at.code) {
+            return false;
+        }
+        // SAFETY: as above.
+        self.compared_at == 0 || unsafe { memory.read(self.compared_at) } == Some(self.at.frame)
+    }
+
+    /// Another way led to it.
+    fn come_by(&mut self, other: &Self) {
+        self.at.frame = other.at.frame;
+        self.code_at = other.code_at;
+        self.frame_at = other.frame_at;
+    }
+
+    /// Notes what is to be compared. A frame pointer on which nothing depends
+    /// may be anything, such as a piece of a key, and is not kept.
+    fn compare(&mut self) {
+        if self.needs_frame {
+            self.compared_at = self.frame_at;
+        } else {
+            self.compared_at = 0;
+            self.at.frame = 0;
+        }
+    }
+}
