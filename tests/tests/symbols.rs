@@ -205,9 +205,11 @@ impl Site {
         assert!(before[size..].iter().all(|&byte| byte == 0));
         let verdicts = [&self.log, &log].map(|path| {
             let said = cli::run(["log".as_ref(), "verify".as_ref(), path.as_os_str()]);
+            assert_eq!(said.status.code(), Some(0), "{said:?}");
             String::from_utf8(said.stdout).unwrap().replace(path.to_str().unwrap(), "LOG")
         });
         assert_eq!(verdicts[0], verdicts[1]);
+        assert!(verdicts[1].contains("sound"), "{}", verdicts[1]);
         // Once more: nothing is looked up, nothing added, all is kept.
         let empty = self.folder_of("empty", &[]);
         std::fs::create_dir(&empty).unwrap();

@@ -8,7 +8,7 @@ use scrubjay::Tag;
 use scrubjay_log_format::cell;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
-use scrubjay_tests::{child, harness, paths, threads};
+use scrubjay_tests::{child, cli, harness, paths, threads};
 
 static BEFORE: Tag = Tag::new("before");
 static DURING: Tag = Tag::new("during");
@@ -23,6 +23,9 @@ pub fn test() {
             child.setting("SCRUBJAY_MODE", mode).setting("SCRUBJAY_STACKS", "on").succeed();
             let log = Log::read(&path);
             log.check();
+            // Each site has what the journal tells of it, too.
+            let said = cli::run(["log".as_ref(), "verify".as_ref(), path.as_os_str()]);
+            assert_eq!(said.status.code(), Some(0), "{mode}: {said:?}");
             for tag in [&BEFORE, &DURING] {
                 let tag = log.tag(tag.name());
                 let cell = log.cell(tag);

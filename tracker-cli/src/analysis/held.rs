@@ -225,9 +225,10 @@ impl Held {
             if declared.is_some_and(|declared| declared.has(site::FLAG_SAMPLED)) {
                 has_sample = true;
                 let counters = ledger.site_store.shared.get(&site).copied().unwrap_or_default();
+                let (_, all) = samples(&counters, interval);
                 let sample = groups.of(site).sample.get_or_insert_default();
-                sample.live.add(&noted_sample(&noted, interval));
-                sample.all.add(&samples(&counters, interval).1);
+                sample.live.add(&noted_sample(&noted, &all, interval));
+                sample.all.add(&all);
             } else {
                 groups.of(site).add(noted.bytes, noted.blocks);
             }
@@ -238,14 +239,19 @@ impl Held {
     }
 }
 
-/// The sampled blocks that lived at a peak. How many they were is not noted.
-fn noted_sample(noted: &SiteAtPeak, interval: u64) -> Sample {
+/// The sampled blocks that lived at a peak, of a site with `all` of these. How
+/// many they were is not noted: each is taken to stand for as many as one of
+/// all does.
+fn noted_sample(noted: &SiteAtPeak, all: &Sample, interval: u64) -> Sample {
     let interval = interval as f64;
+    let estimated_blocks = noted.blocks.max(0) as f64 / site::BLOCK_UNITS as f64;
+    let weight = if all.count > 0.0 { all.estimated_blocks / all.count } else { 1.0 };
     Sample {
         estimated_bytes: noted.bytes.max(0) as f64,
-        estimated_blocks: noted.blocks.max(0) as f64 / site::BLOCK_UNITS as f64,
+        estimated_blocks,
         variance_bytes: variance_of(noted.variance_bytes as f64, interval),
-        variance_blocks: noted.variance_blocks as f64,
+        // What one block adds is rounded, to nothing where it is large.
+        variance_blocks: (noted.variance_blocks as f64).max(estimated_blocks * (weight - 1.0)),
         ..Sample::default()
     }
 }
@@ -326,4 +332,38 @@ fn samples(counters: &SiteCounters, interval: u64) -> (Sample, Sample) {
         counters[plus].wrapping_add(inherited(more)) as f64
     };
     (sample(&live), sample(&all))
+}
+
+#[cfg(test)]
+mod tests {
+    use scrubjay_log_format::site::Weight;
+
+    use super::*;
+
+    #[test]
+    fn blocks_at_a_peak_are_as_uncertain_as_blocks_at_the_end() {
+        const INTERVAL: u64 = 512 << 10;
+        for size in [100, 100 << 10, 1 << 20, 64 << 20] {
+            let weight = Weight::of(size, INTERVAL);
+            let mut counters = [0; site::COUNTER_COUNT];
+            counters[site::ALLOCATED_BYTES] = 50 * size;
+            counters[site::ALLOCATED_BLOCKS] = 50;
+            counters[site::ESTIMATED_ALLOCATED_BYTES] = 50 * weight.bytes;
+            counters[site::ESTIMATED_ALLOCATED_BLOCKS] = 50 * weight.blocks;
+            counters[site::VARIANCE_ALLOCATED_BYTES] = 50 * weight.variance_bytes;
+            counters[site::VARIANCE_ALLOCATED_BLOCKS] = 50 * weight.variance_blocks;
+            let (live, all) = samples(&counters, INTERVAL);
+            let noted = SiteAtPeak {
+                bytes: 50 * weight.bytes as i64,
+                blocks: 50 * weight.blocks as i64,
+                variance_bytes: 50 * weight.variance_bytes,
+                variance_blocks: 50 * weight.variance_blocks,
+            };
+            let noted = noted_sample(&noted, &all, INTERVAL);
+            assert_eq!(noted.all_bytes(INTERVAL).high, live.all_bytes(INTERVAL).high, "{size}");
+            assert_eq!(noted.all_blocks(&all).high, live.all_blocks(&all).high, "{size}");
+            let (at_peak, at_end) = (noted.all_blocks(&all).low, live.all_blocks(&all).low);
+            assert!(at_peak <= at_end && at_end - at_peak <= 50, "{size}: {at_peak}, {at_end}");
+        }
+    }
 }

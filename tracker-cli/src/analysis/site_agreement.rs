@@ -9,7 +9,7 @@ use super::agreement::Going;
 use super::file::LogFile;
 use super::findings::{Check, Finding, Findings};
 use super::ledger::Ledger;
-use super::site_ledger::{MOVED_COUNT, SiteLedger};
+use super::site_ledger::{CELL_WORDS, MOVED_COUNT, SiteLedger};
 use super::slot_journal::{SiteSums, SlotJournal, Sums};
 use super::slots::slot_in_flight;
 use crate::text;
@@ -39,10 +39,11 @@ const NAMES: [&str; MOVED_COUNT] =
 impl SiteAgreement<'_> {
     /// Compares everything; the counters as settled.
     pub fn check(&mut self) -> SiteLedger {
+        let journal = self.journal;
         // A late log's journal lacks what sites counted before.
-        let journal = self.journal.filter(|_| !self.file.header.has(header::FLAG_LATE));
-        let has_dropped = self.ledger.totals().dropped_events() > 0;
-        let settled = SiteLedger::settle(self.ledger, journal.filter(|_| !has_dropped));
+        let is_whole =
+            !self.file.header.has(header::FLAG_LATE) && self.ledger.totals().dropped_events() == 0;
+        let settled = SiteLedger::settle(self.ledger, journal.filter(|_| is_whole));
         let in_flight = InFlight::new(self.ledger, self.slots);
         if let Some(journal) = journal {
             self.sites(&settled, journal, &in_flight);
@@ -59,8 +60,8 @@ impl SiteAgreement<'_> {
         settled
     }
 
-    /// Each site's counters: what the journal has, and of what was dropped at
-    /// most as much as the tag lost.
+    /// Each site's counters: what the journal has, and of what was dropped, or
+    /// happened before it, at most as much as the tag has of that.
     fn sites(&mut self, settled: &SiteLedger, journal: &SiteSums, in_flight: &InFlight) {
         let told = (site::FIRST..).zip(journal.iter().skip(site::FIRST as usize));
         let mut sites: BTreeMap<u32, [u64; MOVED_COUNT]> = told
@@ -73,10 +74,10 @@ impl SiteAgreement<'_> {
         for (site, told) in sites {
             let counted = settled.sites.get(&site).copied().unwrap_or_default();
             let tag = self.ledger.sites.tag(site);
-            let (dropped, missing) = (self.dropped(tag), in_flight.of_site(site));
+            let (untold, missing) = (self.untold(tag), in_flight.of_site(site));
             for (at, name) in NAMES.into_iter().enumerate() {
                 let more = counted[at].wrapping_sub(told[at]) as i64;
-                if !is_within(more, missing[at], dropped[at]) {
+                if !is_within(more, missing[at], untold[at]) {
                     self.finding(site, &difference(name, more, "the journal"));
                 }
             }
@@ -98,10 +99,10 @@ impl SiteAgreement<'_> {
         match journal {
             Some(journal) => {
                 let told = journal.get(index as usize).copied().unwrap_or_default().counters();
-                let dropped = self.dropped(index);
+                let untold = self.untold(index);
                 for (at, what) in NAMES.into_iter().enumerate() {
                     let more = rest[at].wrapping_sub(told[at] as i64);
-                    let most = dropped[at].saturating_add(missing[at]);
+                    let most = untold[at].saturating_add(missing[at]);
                     if !is_within(more, missing[at], most) {
                         wrong.push(difference(what, more, "the journal"));
                     }
@@ -129,25 +130,27 @@ impl SiteAgreement<'_> {
         }
     }
 
-    /// What the journal may lack of a tag's sites.
-    fn dropped(&self, tag: u32) -> Slack {
-        let Some(sums) = self.ledger.tags.get(tag as usize).map(|tag| &tag.sums) else {
+    /// What the journal may lack of a tag's sites: what was dropped, and what
+    /// cells had counted before a late log.
+    fn untold(&self, tag: u32) -> Slack {
+        let Some(tag_sums) = self.ledger.tags.get(tag as usize) else {
             return Slack::default();
         };
-        let mut dropped = [
+        let dropped = [
             cell::DROPPED_ALLOCATED_BYTES,
             cell::DROPPED_ALLOCATED_BLOCKS,
             cell::DROPPED_FREED_BYTES,
             cell::DROPPED_FREED_BLOCKS,
         ]
-        .map(|word| sums[word]);
+        .map(|word| tag_sums.sums[word]);
+        let mut untold = CELL_WORDS.map(|word| tag_sums.base[word]);
         let going = self.going.sums.iter().filter(|((_, of), _)| *of == tag);
-        for (_, going) in going {
-            for (dropped, going) in dropped.iter_mut().zip(going.counters()) {
-                *dropped = dropped.saturating_add(going);
+        for more in going.map(|(_, going)| going.counters()).chain([dropped]) {
+            for (untold, more) in untold.iter_mut().zip(more) {
+                *untold = untold.saturating_add(more);
             }
         }
-        dropped
+        untold
     }
 
     fn finding(&mut self, site: u32, what: &str) {

@@ -13,7 +13,7 @@ use crate::text;
 /// Counters that a cache moves: those that cells have, too.
 pub const MOVED_COUNT: usize = 4;
 /// The cells' words of the same meaning.
-const CELL_WORDS: [usize; MOVED_COUNT] =
+pub const CELL_WORDS: [usize; MOVED_COUNT] =
     [cell::ALLOCATED_BYTES, cell::ALLOCATED_BLOCKS, cell::FREED_BYTES, cell::FREED_BLOCKS];
 /// Most interrupted moves of one counter and tag of which every combination is
 /// tried.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scrubjay_log_format::site::{self, CachedSite, FIRST};
-use scrubjay_log_format::{ChunkKind, Mode, module, note, stack};
+use scrubjay_log_format::{ChunkKind, Mode, header, module, note, stack};
 use serde_json::Value;
 
 use super::log::{Log, add_to_word, put_words};
@@ -120,8 +120,20 @@ fn a_sound_log_with_sites_passes_every_check() {
 
 #[test]
 fn a_changed_counter_of_a_site_is_found_and_the_site_named() {
-    let whole = Log::with_sites(400).bytes();
+    find_changed_counters(0);
+}
+
+/// Of one that had counted nothing before.
+#[test]
+fn so_it_is_in_a_late_log() {
+    find_changed_counters(header::FLAG_LATE);
+}
+
+fn find_changed_counters(flags: u32) {
+    let whole = Log { flags, ..Log::with_sites(400) }.bytes();
     let place = Place::new();
+    place.put(&whole);
+    assert_eq!(place.ask("log verify").exit_code, 0);
     for word in 0..4 {
         for value in [1, -1, 1 << 40] {
             let at = record_offset(&whole, ChunkKind::SiteCounters, 5, site::COUNTERS_SIZE);
