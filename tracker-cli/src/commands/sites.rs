@@ -234,6 +234,7 @@ impl SiteRows {
                 self.sites_bytes.size(),
                 self.sites_blocks.count()
             )?;
+            writeln!(out, "  (intervals of blocks take a site's blocks for alike in size)")?;
         }
         Ok(())
     }
