@@ -19,7 +19,9 @@ const COVERAGE_MIN: f64 = 0.93;
 const WIDTH_MAX: f64 = 1.1;
 
 pub fn test() {
-    let (mut stated, mut held, mut unseen) = (0, 0, 0);
+    let (mut stated, mut unseen) = (0, 0);
+    // Of bytes, and of blocks.
+    let mut held = [0; 2];
     // In standard deviations, so that no site outweighs the others.
     let (mut widths, mut theories) = (0.0, 0.0);
     for _ in 0..harness::count(22, 220) {
@@ -40,26 +42,34 @@ pub fn test() {
             // A tag's first block takes a longer way through the allocator: a
             // stack of its own, but not a row.
             assert!(rows.next().is_none(), "{name} is in two rows: {answer}");
-            let figure = |name: &str| row["bytes"][name].as_f64().expect("an estimate");
-            let (low, high) = (figure("low"), figure("high"));
+            let interval = |figure: &str| {
+                let end = |name: &str| row[figure][name].as_f64().expect("an estimate");
+                end("low")..=end("high")
+            };
             stated += 1;
-            held += u32::from((low..=high).contains(&((size * count) as f64)));
+            for (held, (figure, truth)) in
+                held.iter_mut().zip([("bytes", size * count), ("blocks", count)])
+            {
+                *held += u32::from(interval(figure).contains(&(truth as f64)));
+            }
+            let bytes = interval("bytes");
             let (chance, size) = (chance(size as u64), size as f64);
             let deviation = size * (count as f64 * (1.0 - chance)).sqrt() / chance;
             let seen = row["samples"].as_u64().expect("a count");
-            widths += (high - low) / deviation;
+            widths += (bytes.end() - bytes.start()) / deviation;
             theories += size * theory(seen, chance) as f64 / deviation;
         }
     }
-    let coverage = f64::from(held) / f64::from(stated);
+    let [coverage, of_blocks] = held.map(|held| f64::from(held) / f64::from(stated));
     let width = widths / theories;
     println!(
-        "{stated} intervals, {unseen} sites unseen: {:.1} % hold the truth, width {width:.3} of \
-         the theory's",
-        coverage * 100.0
+        "{stated} intervals, {unseen} sites unseen: {:.1} % hold the truth ({:.1} % of those of \
+         blocks), width {width:.3} of the theory's",
+        coverage * 100.0,
+        of_blocks * 100.0
     );
     assert!(stated >= 1_000, "{stated} intervals");
-    assert!(coverage >= COVERAGE_MIN, "{coverage}");
+    assert!(coverage >= COVERAGE_MIN && of_blocks >= COVERAGE_MIN, "{coverage}, {of_blocks}");
     assert!(width <= WIDTH_MAX, "{width}");
 }
 
