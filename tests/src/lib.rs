@@ -12,6 +12,7 @@ pub mod disk;
 pub mod figures;
 pub mod folder;
 pub mod foreign_stacks;
+pub mod handing_on;
 pub mod harness;
 pub mod heaptrack;
 pub mod inner;

@@ -6,17 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scrubjay::{Scrubjay, Tag};
 use scrubjay_log_format::EventKind;
 use scrubjay_tests::cli;
 use scrubjay_tests::folder::Folder;
+use scrubjay_tests::handing_on;
 use scrubjay_tests::harness;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::random::Random;
@@ -27,11 +26,6 @@ static ALLOCATOR: Scrubjay = Scrubjay::new();
 static WORKERS: [Tag; 4] =
     [Tag::new("worker/0"), Tag::new("worker/1"), Tag::new("worker/2"), Tag::new("worker/3")];
 
-/// Blocks on their way from the thread that allocated to the one that frees.
-static HANDED_ON: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// Allocations between two acknowledgements.
-const BATCH: u64 = 64;
 /// An acknowledgement: the worker's number, and its allocations so far.
 const ACKNOWLEDGEMENT_SIZE: usize = 9;
 
@@ -131,33 +125,10 @@ fn work() -> ! {
 }
 
 fn work_as(worker: u8, mut pipe: File) -> ! {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-    let mut random = Random::new(seed);
-    let mut kept: Vec<Vec<u8>> = Vec::with_capacity(256);
-    let mut count: u64 = 0;
     let _scope = WORKERS[usize::from(worker)].enter();
-    loop {
-        for _ in 0..BATCH {
-            kept.push(black_box(vec![worker; 1 + random.below(2_000)]));
-            count += 1;
-            if kept.len() > 200 {
-                let mut given = kept.swap_remove(random.below(200));
-                if random.one_in(4) {
-                    given.push(worker);
-                }
-                drop(black_box(given));
-            }
-            if random.one_in(8) {
-                let mut handed_on = HANDED_ON.lock().expect("nobody panics");
-                if handed_on.len() > 100 {
-                    drop(handed_on.swap_remove(random.below(100)));
-                } else if let Some(block) = kept.pop() {
-                    handed_on.push(block);
-                }
-            }
-        }
+    handing_on::work(worker, |count| {
         let mut acknowledgement = [worker; ACKNOWLEDGEMENT_SIZE];
         acknowledgement[1..].copy_from_slice(&count.to_le_bytes());
         pipe.write_all(&acknowledgement).expect("the parent reads");
-    }
+    })
 }

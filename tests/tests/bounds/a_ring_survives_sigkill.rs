@@ -5,10 +5,8 @@
 //! A round counts only if the kill hit an event in flight.
 
 use std::fs::File;
-use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use scrubjay::Tag;
@@ -16,17 +14,10 @@ use scrubjay_log_format::process;
 use scrubjay_tests::folder::Folder;
 use scrubjay_tests::log::Log;
 use scrubjay_tests::random::Random;
-use scrubjay_tests::{child, cli, harness, settle};
+use scrubjay_tests::{child, cli, handing_on, harness, settle};
 
 static WORKERS: [Tag; 4] =
     [Tag::new("worker/0"), Tag::new("worker/1"), Tag::new("worker/2"), Tag::new("worker/3")];
-
-/// Blocks on their way from the thread that allocated to the one that frees.
-static HANDED_ON: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// Allocations between two acknowledgements.
-const BATCH: u64 = 64;
-const LARGEST: usize = 4_000;
 
 pub fn test() {
     let wanted = harness::count(20, 200);
@@ -69,7 +60,7 @@ fn round(delay: Duration, chunk_size: &str) -> settle::Left {
     let finished = child.finish();
     assert!(!finished.status.success());
     let log = Log::read(&path);
-    let left = settle::check(&log, LARGEST as u64);
+    let left = settle::check(&log, handing_on::LARGEST as u64);
     let verified = cli::run(["log", "verify", path.to_str().expect("utf-8")]);
     assert!(
         verified.status.success(),
@@ -122,31 +113,8 @@ pub fn child(_: &[String]) {
 }
 
 fn work(worker: usize, file: &File) {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-    let mut random = Random::new(seed ^ worker as u64);
-    let mut kept: Vec<Vec<u8>> = Vec::with_capacity(256);
-    let mut count: u64 = 0;
     let _scope = WORKERS[worker].enter();
-    loop {
-        for _ in 0..BATCH {
-            kept.push(black_box(vec![1; 1 + random.below(LARGEST / 2 - 1)]));
-            count += 1;
-            if kept.len() > 200 {
-                let mut given = kept.swap_remove(random.below(200));
-                if random.one_in(4) {
-                    given.push(1);
-                }
-                drop(black_box(given));
-            }
-            if random.one_in(8) {
-                let mut handed_on = HANDED_ON.lock().expect("nobody panics");
-                if handed_on.len() > 100 {
-                    drop(handed_on.swap_remove(random.below(100)));
-                } else if let Some(block) = kept.pop() {
-                    handed_on.push(block);
-                }
-            }
-        }
+    handing_on::work(worker as u8, |count| {
         file.write_all_at(&count.to_le_bytes(), 0).expect("the file can be written");
-    }
+    });
 }

@@ -3,6 +3,7 @@
 
 pub mod damage;
 pub mod file;
+pub mod tables;
 
 pub mod modules;
 pub mod stacks;
@@ -15,7 +16,6 @@ pub mod frames;
 pub mod notes;
 pub mod site_store;
 pub mod sites;
-pub mod tables;
 pub mod tag_sums;
 
 pub mod ledger;
@@ -31,9 +31,10 @@ pub mod structure;
 
 pub mod site_ledger;
 
-pub mod held;
 pub mod peak;
 pub mod run;
+
+pub mod held;
 
 pub mod alike;
 
