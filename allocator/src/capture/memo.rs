@@ -158,8 +158,6 @@ enum Way {
     Joined(usize),
     /// By the rules, at the depth or at a word that is no address.
     Alone(End, usize),
-    /// No room for new frames before the old ones.
-    Crowded,
 }
 
 /// What a walk goes by.
@@ -204,16 +202,14 @@ impl Kept {
 
     #[inline(never)]
     unsafe fn walk_on(&mut self, at: Registers, generation: u32, memory: &mut Own) -> Found {
-        let mut walk = Walk { generation, wanted: self.depth + 2, count: 0, is_plain: true };
-        // SAFETY: the caller's promise.
-        let mut way = unsafe { self.go(at, &mut walk, memory) };
-        if matches!(way, Way::Crowded) {
+        let wanted = self.depth + 2;
+        // New frames have room before the old ones.
+        if self.top < wanted {
             self.begin(generation, self.end, self.depth);
-            walk = Walk { count: 0, is_plain: true, ..walk };
-            // SAFETY: as above.
-            way = unsafe { self.go(at, &mut walk, memory) };
         }
-        match way {
+        let mut walk = Walk { generation, wanted, count: 0, is_plain: true };
+        // SAFETY: the caller's promise.
+        match unsafe { self.go(at, &mut walk, memory) } {
             Way::Joined(old) => self.put_before(old, walk.count),
             Way::Alone(end @ (End::Whole | End::Cut), code_at) => {
                 self.is_whole = end == End::Whole;
@@ -225,7 +221,6 @@ impl Kept {
                 self.put_before(LAST, walk.count);
             }
             Way::Alone(end, _) => return self.lost(walk.count, end),
-            Way::Crowded => return self.lost(0, End::Lost),
         }
         if !walk.is_plain {
             // Good for this once.
@@ -253,36 +248,31 @@ impl Kept {
     #[inline(always)]
     unsafe fn go(&mut self, at: Registers, walk: &mut Walk, memory: &mut Own) -> Way {
         let mut old = self.top;
-        let mut at = Frame { at, ..Frame::default() };
+        let (mut at, mut code_at, mut frame_at) = (at, 0, 0);
         loop {
-            while self.frames[old % COUNT].at.stack < at.at.stack {
-                old += 1;
-            }
-            if old < LAST && self.frames[old % COUNT].is_at(at.at) {
+            // The mark is above all.
+            let further = self.frames[old % COUNT..].iter();
+            old += further.take_while(|frame| frame.at.stack < at.stack).count();
+            let met = &mut self.frames[old % COUNT];
+            if met.is_at(at) {
                 let wanted = walk.wanted - walk.count;
                 // SAFETY: the caller's promise.
-                let same = match unsafe { self.changed_from(old, wanted, memory) } {
-                    Some(changed) => changed,
-                    None => {
-                        self.frames[old % COUNT].come_by(&at);
-                        return Way::Joined(old);
-                    }
-                };
+                let changed = unsafe { self.changed_from(old, wanted, memory) };
+                self.frames[old % COUNT].come_by(at, code_at, frame_at);
+                let Some(changed) = changed else { return Way::Joined(old) };
                 // SAFETY: as above.
-                unsafe { self.take_over(old, same, at, walk, memory) };
-                old = same;
-            } else if walk.count == old {
-                return Way::Crowded;
+                at = unsafe { self.take_over(old, changed, walk, memory) };
+                old = changed;
             } else {
-                self.frames[walk.count % COUNT] = at;
+                let new = &mut self.frames[walk.count % COUNT];
+                (new.at, new.code_at, new.frame_at) = (at, code_at, frame_at);
                 walk.count += 1;
             }
             if walk.count == walk.wanted {
                 return Way::Alone(End::Cut, 0);
             }
-            let below = &mut self.frames[(walk.count - 1) % COUNT];
             // SAFETY: the caller's promise.
-            let above = match unsafe { walk::up(below.at, walk.generation, memory) } {
+            let above = match unsafe { walk::up(at, walk.generation, memory) } {
                 Ok(above) => above,
                 Err(Stop::Whole) => return Way::Alone(End::Whole, 0),
                 Err(stop) => {
@@ -291,14 +281,13 @@ impl Kept {
                     return Way::Alone(stop.into(), 0);
                 }
             };
-            let Above { registers, code_at, frame_at, asks_frame, is_step } = above;
-            below.asks_frame = asks_frame;
-            walk.is_plain &= is_step;
-            if registers.code == 0 {
+            self.frames[(walk.count - 1) % COUNT].asks_frame = above.asks_frame;
+            walk.is_plain &= above.is_step;
+            Above { registers: at, code_at, frame_at, .. } = above;
+            if at.code == 0 {
                 // What stands above the outermost frame.
                 return Way::Alone(End::Whole, code_at);
             }
-            at = Frame { at: registers, code_at, frame_at, ..Frame::default() };
         }
     }
 
@@ -328,49 +317,53 @@ impl Kept {
     }
 
     /// Takes frames that are as they were among the new ones, since those above
-    /// them are not. Frame pointers that nothing depended on are read anew.
+    /// them are not, and answers the last one's registers. Frame pointers that
+    /// nothing depended on are read anew.
     ///
     /// # Safety
     /// As of [`Memo::walk`].
     unsafe fn take_over(
         &mut self,
         old: usize,
-        same: usize,
-        at: Frame,
+        changed: usize,
         walk: &mut Walk,
         memory: &mut Own,
-    ) {
-        let mut frame = at.at.frame;
-        for index in old..same {
+    ) -> Registers {
+        let mut at = self.frames[old % COUNT].at;
+        for index in old..changed {
             let mut taken = self.frames[index % COUNT];
-            if index == old {
-                taken.come_by(&at);
-            } else if taken.frame_at != 0 {
+            if index > old && taken.frame_at != 0 {
                 // SAFETY: the frame is as it was, and so is where this stands.
-                frame = unsafe { memory.read(taken.frame_at) }.unwrap_or(0);
+                taken.at.frame = unsafe { memory.read(taken.frame_at) }.unwrap_or(0);
+            } else {
+                taken.at.frame = at.frame;
             }
-            taken.at.frame = frame;
+            at = taken.at;
             self.frames[walk.count % COUNT] = taken;
             walk.count += 1;
         }
+        at
     }
 
     /// Moves the new frames to where they are compared next time.
     #[inline(always)]
     fn put_before(&mut self, old: usize, count: usize) {
         let top = old - count;
-        let mut above = self.frames[old % COUNT];
+        let above = &mut self.frames[old % COUNT];
         above.compare();
-        self.frames[old % COUNT] = above;
+        let (mut hash, mut needs_frame) = (above.hash, above.needs_frame);
+        let mut is_same_frame = above.frame_at == 0;
         for index in (0..count).rev() {
-            let mut frame = self.frames[index % COUNT];
+            let Frame { at, code_at, frame_at, asks_frame, .. } = self.frames[index % COUNT];
             // What it held may be no frame pointer, but anything.
             self.frames[index % COUNT].at.frame = 0;
-            frame.needs_frame = frame.asks_frame || above.frame_at == 0 && above.needs_frame;
-            frame.hash = hash_with(above.hash, frame.at.code);
-            frame.compare();
-            self.frames[(top + index) % COUNT] = frame;
-            above = frame;
+            hash = hash_with(hash, at.code);
+            needs_frame = asks_frame || is_same_frame && needs_frame;
+            is_same_frame = frame_at == 0;
+            let place = &mut self.frames[(top + index) % COUNT];
+            (place.at, place.code_at, place.frame_at) = (at, code_at, frame_at);
+            (place.hash, place.asks_frame, place.needs_frame) = (hash, asks_frame, needs_frame);
+            place.compare();
         }
         self.top = top;
     }
@@ -436,20 +429,19 @@ impl Frame {
     }
 
     /// Another way led to it.
-    fn come_by(&mut self, other: &Self) {
-        self.at.frame = other.at.frame;
-        self.code_at = other.code_at;
-        self.frame_at = other.frame_at;
+    #[inline(always)]
+    fn come_by(&mut self, at: Registers, code_at: usize, frame_at: usize) {
+        self.at.frame = at.frame;
+        self.code_at = code_at;
+        self.frame_at = frame_at;
     }
 
     /// Notes what is to be compared. A frame pointer on which nothing depends
     /// may be anything, such as a piece of a key, and is not kept.
+    #[inline(always)]
     fn compare(&mut self) {
-        if self.needs_frame {
-            self.compared_at = self.frame_at;
-        } else {
-            self.compared_at = 0;
-            self.at.frame = 0;
-        }
+        let mask = if self.needs_frame { usize::MAX } else { 0 };
+        self.compared_at = self.frame_at & mask;
+        self.at.frame &= mask;
     }
 }

@@ -140,21 +140,22 @@ pub(super) unsafe fn up(
     memory: &mut impl Memory,
 ) -> Result<Above, Stop> {
     let key = Key::of(at.code);
-    let step = if RULES.is(key, Packed::kept(generation)) {
-        KEPT
-    } else {
-        let known = RULES.get(key);
-        match known.filter(|packed| packed.is_step(generation)) {
-            Some(packed) => packed.step(),
-            None => match rule(known, generation, at, memory) {
-                Ok(Onward::By(step)) => step,
-                Ok(Onward::At(registers)) => {
-                    let (asks_frame, is_step) = (true, false);
-                    return Ok(Above { registers, code_at: 0, frame_at: 0, asks_frame, is_step });
-                }
-                Err(stop) => return Err(stop),
-            },
-        }
+    if RULES.is(key, Packed::kept(generation)) {
+        // Of its own, since a step that is known to the compiler takes half.
+        // SAFETY: the caller's promise.
+        return unsafe { stepped(KEPT, at, memory) };
+    }
+    let known = RULES.get(key);
+    let step = match known.filter(|packed| packed.is_step(generation)) {
+        Some(packed) => packed.step(),
+        None => match rule(known, generation, at, memory) {
+            Ok(Onward::By(step)) => step,
+            Ok(Onward::At(registers)) => {
+                let (asks_frame, is_step) = (true, false);
+                return Ok(Above { registers, code_at: 0, frame_at: 0, asks_frame, is_step });
+            }
+            Err(stop) => return Err(stop),
+        },
     };
     // SAFETY: the caller's promise.
     unsafe { stepped(step, at, memory) }

@@ -1,6 +1,6 @@
 //! Whatever stands on a stack, a walk ends, and reads nothing else.
 
-use super::looks::{prepared, told};
+use super::looks::{prepared, told, unchanged};
 use crate::capture::registers::Registers;
 use crate::capture::{self, Bounds, End, Memo, stack_from};
 
@@ -45,6 +45,7 @@ pub(super) fn real_code() -> Vec<usize> {
 #[test]
 fn garbage_is_walked_without_harm() {
     prepared();
+    let _unchanged = unchanged();
     let code = real_code();
     let mut modules = Vec::new();
     capture::each_module(|module| modules.push(module.start as usize..module.end as usize + 1));

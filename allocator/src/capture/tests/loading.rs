@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::corpus::recursive;
-use super::looks::{Looks, allocate};
+use super::looks::{Looks, allocate, unchanged};
 use crate::capture::{self, End};
 
 /// The type of `_Unwind_Backtrace`, which calls back.
@@ -80,6 +80,7 @@ impl Drop for File {
 
 #[test]
 fn code_is_known_after_a_refresh() {
+    let _unchanged = unchanged();
     let file = File::new("known");
     let looks = Looks::new();
     let library = Library::open(&file.0);
@@ -109,6 +110,7 @@ fn code_is_known_after_a_refresh() {
 
 #[test]
 fn stacks_stay_true_while_code_comes_and_goes() {
+    let _unchanged = unchanged();
     let files: Vec<_> = (0..3).map(|index| File::new(&format!("fleeting-{index}"))).collect();
     let (looks, others) = (Looks::new(), Looks::new());
     let is_over = AtomicBool::new(false);
