@@ -11,15 +11,28 @@ use scrubjay_tests::{child, threads};
 
 use crate::marked::{compare, mark};
 
-/// Functions of the program that are on each stack, at least.
-const LEAST: [usize; 7] = [11, 11, 5, 5, 5, 4, 4];
+/// Frames that are on each stack, at least: of the program, and of what it calls
+/// to be called back.
+const LEAST: [usize; 7] = [11, 11, 5, 5, 4, 4, 4];
+/// The stacks that the child has on its first thread. Around it is the same.
+const FIRST_THREADS: [usize; 4] = [0, 2, 3, 4];
 
 pub fn test() {
-    let counts = compare(child!());
-    assert_eq!(counts.len(), LEAST.len());
-    for (number, (count, least)) in counts.iter().zip(LEAST).enumerate() {
-        assert!(*count >= least, "{number}: {counts:?}");
+    let stacks = compare(child!());
+    assert_eq!(stacks.len(), LEAST.len());
+    let around = FIRST_THREADS.map(|number| common_end(&stacks[0][1..], &stacks[number]));
+    let around = around.into_iter().min().unwrap_or(0);
+    // From `main` to the start of the program.
+    assert!(around >= 3, "{stacks:x?}");
+    for (number, (stack, least)) in stacks.iter().zip(LEAST).enumerate() {
+        let others = if FIRST_THREADS.contains(&number) { around } else { 0 };
+        assert!(stack.len() - others >= least, "{number}: {stack:x?}, {others} around");
     }
+}
+
+/// How many frames two stacks have in common, from the outermost on.
+fn common_end(one: &[u64], other: &[u64]) -> usize {
+    one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
 }
 
 pub fn child(_: &[String]) {

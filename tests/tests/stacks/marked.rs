@@ -33,21 +33,21 @@ pub fn mark(number: usize) {
 }
 
 /// Runs the child and compares what the log has of its marked blocks with what
-/// it printed; answers the number of frames of each.
-pub fn compare(child: Child) -> Vec<usize> {
+/// it printed; answers the frames of each, innermost first.
+pub fn compare(child: Child) -> Vec<Vec<u64>> {
     let folder = Folder::new();
     let path = folder.join("run.jay");
     let finished = child.log(&path).setting("SCRUBJAY_STACK_DEPTH", "256").succeed();
     let log = Log::read(&path);
     log.check();
     assert_ne!(log.process[process::ENGINE], process::ENGINE_NONE);
-    let counts = compare_with(&log, &finished);
-    assert!(!counts.is_empty(), "{finished:?}");
-    counts
+    let stacks = compare_with(&log, &finished);
+    assert!(!stacks.is_empty(), "{finished:?}");
+    stacks
 }
 
-fn compare_with(log: &Log, finished: &Finished) -> Vec<usize> {
-    let mut counts = Vec::new();
+fn compare_with(log: &Log, finished: &Finished) -> Vec<Vec<u64>> {
+    let mut stacks = Vec::new();
     for line in finished.output.lines() {
         let mut words = line.split(' ');
         let number: usize = words.next().and_then(|word| word.parse().ok()).expect("a number");
@@ -62,7 +62,7 @@ fn compare_with(log: &Log, finished: &Finished) -> Vec<usize> {
         let ours = log.frames(event.event.site);
         assert!(ours.ends_with(&theirs), "{number}: {ours:x?} for {theirs:x?}");
         assert!(ours.len() <= theirs.len() + OWN_FRAMES_MAX, "{number}: {ours:x?}");
-        counts.push(theirs.len());
+        stacks.push(theirs);
     }
-    counts
+    stacks
 }
