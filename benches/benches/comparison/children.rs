@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::Table;
 use crate::allocators::{Allocator, Under};
+use crate::figure::Figure;
 use crate::heaptrack::Heaptrack;
 use crate::model::{self, Model};
 use crate::settings::{Build, Setting};
@@ -23,28 +24,6 @@ const C_PEERS: &[&str] = &["with-hardened-malloc", "with-jemalloc"];
 const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
 /// More than any child writes: a journal that ends early would look cheap.
 const LOG_LIMIT: &str = "68719476736";
-
-/// What a child printed.
-pub struct Figure {
-    /// Nanoseconds an operation.
-    pub nanoseconds: f64,
-    /// Most resident memory in KiB; 0 where nobody looked.
-    pub resident: u64,
-    /// Allocations and frees an operation, where they are counted.
-    pub events: f64,
-}
-
-impl Figure {
-    /// Reads a child's line, from among what others may have printed.
-    fn parse(said: &str) -> Option<Self> {
-        said.lines().find_map(|line| {
-            let mut words = line.split(' ');
-            let mut number = || words.next()?.parse::<f64>().ok();
-            let (nanoseconds, resident, events) = (number()?, number()?, number()?);
-            Some(Self { nanoseconds, resident: resident as u64, events })
-        })
-    }
-}
 
 /// The programs of one build.
 struct Programs {

@@ -16,10 +16,12 @@ use scrubjay_benches::machine::Machine;
 
 mod allocators;
 mod children;
+mod figure;
 mod heaptrack;
 mod model;
 mod overhead;
 mod record;
+mod row;
 mod settings;
 mod share;
 mod table;

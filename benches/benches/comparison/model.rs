@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::children::Figure;
+use crate::figure::Figure;
 
 /// The workload's name.
 pub const NAME: &str = "language model";

@@ -2,7 +2,7 @@
 
 use scrubjay_benches::statistics::median;
 
-use crate::table::{cells, head};
+use crate::row::{cells, head};
 use crate::{Measured, Table};
 
 /// Who records stacks of all events, in which the others' cost is counted.

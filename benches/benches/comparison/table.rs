@@ -4,9 +4,10 @@ use scrubjay_benches::machine::Machine;
 use scrubjay_benches::statistics::{is_noise, median, noise, paired_ratio};
 use scrubjay_benches::workloads;
 
+use crate::row::{cells, head};
 use crate::settings::Setting;
 use crate::units::{mebibytes, time};
-use crate::{Column, Measured, Table, overhead, share};
+use crate::{Measured, Table, overhead, share};
 
 /// Markdown tables, of time and of memory, and what they mean.
 pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -> String {
@@ -101,32 +102,4 @@ impl<'a> Columns<'a> {
     fn others(&self) -> impl Iterator<Item = usize> {
         self.taking_part[1..].iter().copied()
     }
-}
-
-/// What stands over a row's first cells, and the rule below that.
-pub fn head(table: &Table) -> (String, String) {
-    let (mut names, mut rule) = (Vec::new(), String::new());
-    for column in table.columns {
-        let (name, side) = match column {
-            Column::Build => ("profile", "---"),
-            Column::Workload => ("workload", "---"),
-            Column::Threads => ("threads", "--:"),
-            Column::Depth => ("depth", "--:"),
-        };
-        names.push(name);
-        rule += &format!("| {side} ");
-    }
-    (names.join(" | "), rule)
-}
-
-/// How a row begins.
-pub fn cells(table: &Table, setting: &Setting) -> String {
-    let cell = |column: &Column| match column {
-        Column::Build => setting.build.name.to_owned(),
-        Column::Workload => setting.name(),
-        Column::Threads => setting.threads.to_string(),
-        Column::Depth if setting.depth == 0 => String::new(),
-        Column::Depth => setting.depth.to_string(),
-    };
-    table.columns.iter().map(cell).collect::<Vec<_>>().join(" | ")
 }
