@@ -2,7 +2,10 @@
 //! their scope ends.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::thread::{self, ScopedJoinHandle};
+
+use scrubjay::Tag;
 
 /// As [`thread::scope`], but over only once its threads are gone. That of std
 /// waits for their work alone: what a thread frees at its end then runs into
@@ -41,4 +44,15 @@ pub fn run(count: usize, at_once: usize, work: impl Fn(usize) + Sync) {
         scope(|scope| (next..end).for_each(|number| scope.spawn(move || work(number))));
         next = end;
     }
+}
+
+/// Has `count` threads allocate and free so many small blocks each, under a tag.
+pub fn pairs(tag: &'static Tag, count: usize, each: usize) {
+    scope(|scope| {
+        let work = || {
+            let _scope = tag.enter();
+            (0..each).for_each(|_| drop(black_box(Box::new(7_u64))));
+        };
+        (0..count).for_each(|_| scope.spawn(work));
+    });
 }

@@ -43,12 +43,6 @@ pub fn test() {
 }
 
 pub fn child(_: &[String]) {
-    threads::scope(|scope| {
-        let work = || {
-            let _scope = TAG.enter();
-            (0..120_000).for_each(|_| drop(std::hint::black_box(Box::new(7_u64))));
-        };
-        (0..2).for_each(|_| scope.spawn(work));
-    });
+    threads::pairs(&TAG, 2, 120_000);
     told::tell();
 }

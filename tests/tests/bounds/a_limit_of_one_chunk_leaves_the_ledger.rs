@@ -52,12 +52,6 @@ fn run(limit: &str, at_limit: &str, line: &str) -> Log {
 }
 
 pub fn child(_: &[String]) {
-    threads::scope(|scope| {
-        let work = || {
-            let _scope = TAG.enter();
-            (0..20_000).for_each(|_| drop(std::hint::black_box(Box::new(7_u64))));
-        };
-        (0..3).for_each(|_| scope.spawn(work));
-    });
+    threads::pairs(&TAG, 3, 20_000);
     told::tell();
 }
