@@ -14,7 +14,9 @@ static TAG: Tag = Tag::new("short-lived");
 /// At one time; the log has some 200 places for chunks of the journal.
 const AT_ONCE: usize = 400;
 const LAST_COUNT: usize = 1_000;
-const LAST_SIZE: usize = 77;
+/// Below those of the threads, whose last events may stand in the ring, too.
+const LAST_SIZE: usize = SMALLEST - 1;
+const SMALLEST: usize = 100;
 
 pub fn test() {
     let folder = Folder::new();
@@ -44,7 +46,7 @@ fn thread_count() -> usize {
 pub fn child(_: &[String]) {
     let work = |number: usize| {
         let _scope = TAG.enter();
-        drop(vec![0_u8; 1 + number]);
+        drop(vec![0_u8; SMALLEST + number]);
         std::mem::forget(std::hint::black_box(vec![0_u8; 3]));
     };
     threads::run(thread_count(), 8, work);
