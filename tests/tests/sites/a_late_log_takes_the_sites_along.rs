@@ -57,8 +57,12 @@ pub fn child(arguments: &[String]) {
     threads::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while !stops.load(Ordering::Relaxed) {
+                // Once at least, however late it gets to run.
+                loop {
                     all_paths(&DURING);
+                    if stops.load(Ordering::Relaxed) {
+                        break;
+                    }
                 }
                 // A thread that moves its cache to the log's own counters.
                 all_paths(&BEFORE);

@@ -2,7 +2,7 @@
 //! get is counted as dropped, so that ledger and journal still agree; a log that
 //! began without a journal cannot get one.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use scrubjay::{Mode, ModeError, Tag, set_mode};
@@ -13,6 +13,9 @@ use scrubjay_tests::{child, paths, threads};
 
 static TAG: Tag = Tag::new("changing");
 const PAUSED: &str = "paused";
+/// Blocks that are allocated in each mode, at least: 40 times what lies between
+/// two samples.
+const WALKS: usize = 2_000;
 
 pub fn test() {
     let folder = Folder::new();
@@ -36,7 +39,7 @@ pub fn test() {
 }
 
 pub fn child(arguments: &[String]) {
-    let stops = AtomicBool::new(false);
+    let (stops, walks) = (AtomicBool::new(false), AtomicUsize::new(0));
     threads::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -46,11 +49,18 @@ pub fn child(arguments: &[String]) {
                         paths::walk(number, 8, &mut || {
                             drop(std::hint::black_box(vec![1_u8; 10_000]));
                         });
+                        walks.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             });
         }
-        let rest = || std::thread::sleep(Duration::from_millis(20));
+        // However little the others get to run meanwhile.
+        let rest = || {
+            let enough = walks.load(Ordering::Relaxed) + WALKS;
+            while walks.load(Ordering::Relaxed) < enough {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
         rest();
         if arguments.first().is_some_and(|argument| argument == PAUSED) {
             for (mode, before) in [
