@@ -30,7 +30,8 @@ pub struct SiteArguments {
     /// Show no more frames of a stack than this
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     frames: usize,
-    /// Show the frames of the allocator and of the standard library, too
+    /// Show the frames of the allocator and of the standard library, too, and
+    /// stacks that differ in these alone each by itself
     #[arg(long)]
     all_frames: bool,
     #[command(flatten)]
