@@ -177,9 +177,12 @@ impl Hot {
 fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
     let slot = here.slot.get();
     let memo = slot.and_then(Slot::memo);
-    capture::stack(memo, here.stack_depth.get() as usize, here.bounds.get(), |stack| {
-        site::of(slot, tag, stack, is_sample)
-    })
+    // Whatever else makes a site. It is not 0.
+    let key = 2 * tag + u32::from(is_sample) + 1;
+    let (depth, bounds) = (here.stack_depth.get() as usize, here.bounds.get());
+    let site =
+        capture::stack(memo, key, depth, bounds, |stack| site::of(slot, tag, stack, is_sample));
+    site.unwrap_or(tag)
 }
 
 /// Proof that the calling thread's part is up to date: no events without it.

@@ -68,21 +68,36 @@ struct Kept {
     /// The depth that was asked for last, and its power of the factor.
     depth: usize,
     power: u64,
+    /// What was made of the last stack, and for whom; 0 for nobody.
+    key: u32,
+    answer: u32,
     frames: [Frame; COUNT],
 }
 
-/// What a walk found: the frames, in [`Kept::frames`], and their hash.
-struct Found {
-    start: usize,
-    count: usize,
-    end: End,
-    hash: u64,
+/// From where a walk goes, and how far.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) registers: Registers,
+    pub(super) depth: usize,
+    /// Of the rules.
+    pub(super) generation: u32,
+    /// Where the stack ends.
+    pub(super) end: usize,
 }
 
-/// A stack in a memo, which is taken for as long.
-pub(super) struct Walked<'a> {
-    memo: &'a Memo,
-    found: Found,
+/// What a walk found: the frames, in [`Kept::frames`], and their hash.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    start: usize,
+    count: usize,
+    pub(super) end: End,
+    pub(super) hash: u64,
+}
+
+/// A memo, which nobody else uses for as long.
+pub(super) struct Taken<'a> {
+    is_busy: &'a AtomicBool,
+    kept: &'a mut Kept,
 }
 
 impl Memo {
@@ -93,20 +108,10 @@ impl Memo {
         unsafe { place.as_ref() }
     }
 
-    /// Walks up the thread's own stack. `None` where the thread is at it
+    /// Takes it, for the thread whose it is. `None` where the thread has it
     /// already, and was interrupted.
-    ///
-    /// # Safety
-    /// The memo is the calling thread's, and the registers are those of a
-    /// function that has not returned, on the stack that ends there.
     #[inline(always)]
-    pub(super) unsafe fn walk(
-        &self,
-        registers: Registers,
-        depth: usize,
-        generation: u32,
-        end: usize,
-    ) -> Option<Walked<'_>> {
+    pub(super) fn take(&self) -> Option<Taken<'_>> {
         if self.is_busy.load(Ordering::Relaxed) {
             return None;
         }
@@ -114,41 +119,64 @@ impl Memo {
         compiler_fence(Ordering::SeqCst);
         // SAFETY: nobody else is at it.
         let kept = unsafe { &mut *self.kept.get() };
+        Some(Taken { is_busy: &self.is_busy, kept })
+    }
+}
+
+impl Taken<'_> {
+    /// Whether the stack is the last one.
+    ///
+    /// # Safety
+    /// The registers are those of a function that has not returned, on the stack
+    /// that ends there.
+    #[inline(always)]
+    pub(super) unsafe fn is_same(&self, asked: Asked) -> bool {
+        let kept = &self.kept;
+        let Asked { registers, depth, generation, end } = asked;
+        let is_known = kept.generation == generation && kept.end == end && kept.depth == depth;
+        is_known
+            && kept.frames[kept.top % COUNT].is_at(registers)
+            // SAFETY: the caller's promise.
+            && unsafe { kept.changed_from(kept.top, depth + 2, &mut Own::new(end)) }.is_none()
+    }
+
+    /// What was made of the last stack, if it was made for the same.
+    #[inline(always)]
+    pub(super) fn answer(&self, key: u32) -> Option<u32> {
+        (self.kept.key == key).then_some(self.kept.answer)
+    }
+
+    /// Notes it.
+    pub(super) fn keep(&mut self, key: u32, answer: u32) {
+        (self.kept.key, self.kept.answer) = (key, answer);
+    }
+
+    /// The last stack.
+    pub(super) fn last(&self) -> Found {
+        self.kept.found()
+    }
+
+    /// Walks up the thread's own stack, which is the last one then.
+    ///
+    /// # Safety
+    /// As of [`Taken::is_same`].
+    pub(super) unsafe fn walk(&mut self, asked: Asked) -> Found {
         // SAFETY: the caller's promise.
-        let found = unsafe { kept.walk(registers, depth, generation, end) };
-        Some(Walked { memo: self, found })
+        unsafe { self.kept.walk(asked) }
+    }
+
+    /// The found frames' addresses, innermost first.
+    pub(super) fn addresses(&self, found: Found) -> impl DoubleEndedIterator<Item = usize> {
+        let frames = self.kept.frames.get(found.start..).unwrap_or_default();
+        frames.get(..found.count).unwrap_or_default().iter().map(|frame| frame.at.code)
     }
 }
 
-impl Walked<'_> {
-    #[inline(always)]
-    pub(super) fn end(&self) -> End {
-        self.found.end
-    }
-
-    #[inline(always)]
-    pub(super) fn hash(&self) -> u64 {
-        self.found.hash
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.found.count
-    }
-
-    /// A frame's address, innermost first.
-    pub(super) fn address(&self, index: usize) -> Option<usize> {
-        // SAFETY: nobody else is at it, and no walk changes it meanwhile.
-        let kept = unsafe { &*self.memo.kept.get() };
-        let frames = kept.frames.get(self.found.start..)?.get(..self.found.count)?;
-        frames.get(index).map(|frame| frame.at.code)
-    }
-}
-
-impl Drop for Walked<'_> {
+impl Drop for Taken<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
-        self.memo.is_busy.store(false, Ordering::Relaxed);
+        self.is_busy.store(false, Ordering::Relaxed);
     }
 }
 
@@ -173,43 +201,19 @@ struct Walk {
 
 impl Kept {
     /// # Safety
-    /// As of [`Memo::walk`].
-    #[inline(always)]
-    unsafe fn walk(
-        &mut self,
-        registers: Registers,
-        depth: usize,
-        generation: u32,
-        end: usize,
-    ) -> Found {
-        let depth = depth.min(STACK_DEPTH_MAX);
-        if self.generation != generation || self.end != end || self.depth != depth {
+    /// As of [`Taken::walk`].
+    unsafe fn walk(&mut self, asked: Asked) -> Found {
+        let Asked { registers, depth, generation, end } = asked;
+        let wanted = depth + 2;
+        // New frames have room before the old ones.
+        let is_known = self.generation == generation && self.end == end && self.depth == depth;
+        if !is_known || self.top < wanted {
             self.begin(generation, end, depth);
         }
-        let at = Registers { code: registers.code.wrapping_add(1), ..registers };
-        let mut memory = Own::new(end);
-        // What the hot path is full of: nothing has changed.
-        let top = self.top;
-        if top < LAST && self.frames[top % COUNT].is_at(at) {
-            // SAFETY: the caller's promise.
-            if unsafe { self.changed_from(top, depth + 2, &mut memory) }.is_none() {
-                return self.found();
-            }
-        }
-        // SAFETY: the caller's promise.
-        unsafe { self.walk_on(at, generation, &mut memory) }
-    }
-
-    #[inline(never)]
-    unsafe fn walk_on(&mut self, at: Registers, generation: u32, memory: &mut Own) -> Found {
-        let wanted = self.depth + 2;
-        // New frames have room before the old ones.
-        if self.top < wanted {
-            self.begin(generation, self.end, self.depth);
-        }
+        self.key = 0;
         let mut walk = Walk { generation, wanted, count: 0, is_plain: true };
         // SAFETY: the caller's promise.
-        match unsafe { self.go(at, &mut walk, memory) } {
+        match unsafe { self.go(registers, &mut walk, &mut Own::new(end)) } {
             Way::Joined(old) => self.put_before(old, walk.count),
             Way::Alone(end @ (End::Whole | End::Cut), code_at) => {
                 self.is_whole = end == End::Whole;
@@ -244,7 +248,7 @@ impl Kept {
     /// Goes up until a frame from which on all is as it was, or to the end.
     ///
     /// # Safety
-    /// As of [`Memo::walk`].
+    /// As of [`Taken::walk`].
     #[inline(always)]
     unsafe fn go(&mut self, at: Registers, walk: &mut Walk, memory: &mut Own) -> Way {
         let mut old = self.top;
@@ -295,11 +299,11 @@ impl Kept {
     /// as they were, or as many as are wanted from a frame on that is.
     ///
     /// # Safety
-    /// As of [`Memo::walk`].
+    /// As of [`Taken::walk`].
     #[inline(always)]
     unsafe fn changed_from(&self, old: usize, wanted: usize, memory: &mut Own) -> Option<usize> {
         let limit = LAST.min(old + wanted);
-        let above = self.frames.get(old + 1..limit).unwrap_or_default();
+        let Some(above) = self.frames.get(old + 1..limit) else { return Some(old) };
         for (index, frame) in above.iter().enumerate() {
             // SAFETY: the frame below is as it was, so this one's words are above
             // it, before the stack's end.
@@ -321,7 +325,7 @@ impl Kept {
     /// nothing depended on are read anew.
     ///
     /// # Safety
-    /// As of [`Memo::walk`].
+    /// As of [`Taken::walk`].
     unsafe fn take_over(
         &mut self,
         old: usize,

@@ -32,11 +32,13 @@ pub(crate) use loaded::{Module, each_module};
 pub(crate) use memo::Memo;
 
 use frames::{Frames, folded};
-use memo::Walked;
+use memo::{Asked, Found, Taken};
 use modules::Known;
 use registers::Registers;
 use rules::{GENERATION_MAX, Rules};
 use unwinder::Seat;
+
+use crate::limits::STACK_DEPTH_MAX;
 
 static RULES: Rules = Rules::new();
 /// That of the rules in force; 0 while there is no unwinder.
@@ -66,78 +68,111 @@ pub(crate) struct Stack<'a> {
 
 /// Where its frames stand.
 enum Place<'a> {
-    Memo(&'a Walked<'a>),
+    Memo(&'a Taken<'a>, Found),
     Frames(&'a Frames),
 }
 
 impl Stack<'_> {
     /// The return addresses, outermost first.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
-        let count = match self.frames {
-            Place::Memo(walked) => walked.count(),
-            Place::Frames(frames) => frames.addresses().len(),
+        let (kept, plain) = match self.frames {
+            Place::Memo(taken, found) => (Some(taken.addresses(found).rev()), None),
+            Place::Frames(frames) => (None, Some(frames.addresses().iter().rev().copied())),
         };
-        let address = |index: usize| match self.frames {
-            Place::Memo(walked) => walked.address(index),
-            Place::Frames(frames) => frames.addresses().get(index).copied(),
-        };
-        (0..count).rev().filter_map(address)
+        kept.into_iter().flatten().chain(plain.into_iter().flatten())
     }
 }
 
-/// Captures the calling thread's stack, at most `depth` frames of it, and calls
-/// `then` with it. The first frame is whoever called the function that this is
-/// inlined into. The memo, if there is one, is the thread's.
+/// Captures the calling thread's stack, at most `depth` frames of it, and
+/// answers what `then` makes of it. The first frame is whoever called the
+/// function that this is inlined into. The memo, if there is one, is the
+/// thread's; where the stack is the last one and the key, which is not 0, too,
+/// the answer is as it was.
 #[inline(always)]
-pub(crate) fn stack<T>(
+pub(crate) fn stack(
     memo: Option<&Memo>,
+    key: u32,
     depth: usize,
     bounds: Bounds,
-    then: impl FnOnce(&Stack<'_>) -> T,
-) -> T {
+    then: impl FnOnce(&Stack<'_>) -> Option<u32>,
+) -> Option<u32> {
     let registers = registers::here();
     // SAFETY: these are the registers right here.
-    unsafe { stack_from(memo, depth, bounds, registers, then) }
+    unsafe { stack_from(memo, key, depth, bounds, registers, then) }
 }
 
 /// # Safety
 /// The registers are those of a function that has not returned.
 #[inline(always)]
-unsafe fn stack_from<T>(
+unsafe fn stack_from(
     memo: Option<&Memo>,
+    key: u32,
     depth: usize,
     bounds: Bounds,
     registers: Registers,
-    then: impl FnOnce(&Stack<'_>) -> T,
-) -> T {
+    then: impl FnOnce(&Stack<'_>) -> Option<u32>,
+) -> Option<u32> {
     let generation = GENERATION.load(Ordering::Relaxed);
+    // Behind the instruction that is under way, as a return address is.
+    let registers = Registers { code: registers.code.wrapping_add(1), ..registers };
+    let depth = depth.min(STACK_DEPTH_MAX);
     let own = bounds.end_above(registers.stack);
     if generation != 0
         && let Some(memo) = memo
         && let Some(end) = own
-        // SAFETY: the caller's promise, and the stack pointer is within.
-        && let Some(walked) = unsafe { memo.walk(registers, depth, generation, end) }
+        && let Some(taken) = memo.take()
     {
-        let (hash, end) = (folded(walked.hash()), walked.end());
-        if end == End::Busy {
-            BUSY_COUNT.fetch_add(1, Ordering::Relaxed);
+        let asked = Asked { registers, depth, generation, end };
+        // SAFETY: the caller's promise, and the stack pointer is within.
+        let is_same = unsafe { taken.is_same(asked) };
+        if is_same && let Some(answer) = taken.answer(key) {
+            return Some(answer);
         }
-        return then(&Stack { hash, end, frames: Place::Memo(&walked) });
+        // SAFETY: as above.
+        return unsafe { stack_by_memo(taken, key, asked, is_same, then) };
     }
     // SAFETY: as above.
     unsafe { stack_without_memo((depth, generation), own, registers, then) }
 }
 
 /// # Safety
+/// As of [`stack_from`]; the stack's end is right, and it is the last one where
+/// that is said.
+#[inline(never)]
+unsafe fn stack_by_memo(
+    mut taken: Taken<'_>,
+    key: u32,
+    asked: Asked,
+    is_same: bool,
+    then: impl FnOnce(&Stack<'_>) -> Option<u32>,
+) -> Option<u32> {
+    let found = if is_same {
+        taken.last()
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { taken.walk(asked) }
+    };
+    if found.end == End::Busy {
+        BUSY_COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+    let frames = Place::Memo(&taken, found);
+    let answer = then(&Stack { hash: folded(found.hash), end: found.end, frames });
+    if let Some(answer) = answer {
+        taken.keep(key, answer);
+    }
+    answer
+}
+
+/// # Safety
 /// As of [`stack_from`]; the own stack's end is told where they are on that.
 #[cold]
 #[inline(never)]
-unsafe fn stack_without_memo<T>(
+unsafe fn stack_without_memo(
     (depth, generation): (usize, u32),
     own: Option<usize>,
     registers: Registers,
-    then: impl FnOnce(&Stack<'_>) -> T,
-) -> T {
+    then: impl FnOnce(&Stack<'_>) -> Option<u32>,
+) -> Option<u32> {
     let mut frames = Frames::new();
     let end = if generation == 0 {
         End::Lost
@@ -250,7 +285,7 @@ fn is_possible() -> bool {
 /// Whether the stack of a function that calls itself is what it must be.
 fn passes_self_test() -> bool {
     const DEPTH: usize = 4;
-    nested(DEPTH, &|stack| {
+    let answer = nested(DEPTH, &|stack| {
         let function = nested as *const () as usize;
         // Outermost first: the innermost are the last.
         let mut caller = 0;
@@ -262,14 +297,15 @@ fn passes_self_test() -> bool {
         let is_recursion = inner
             .iter()
             .all(|address| *address == inner[0] && (function..function + 4096).contains(address));
-        is_recursion && caller != 0 && caller != inner[0]
-    })
+        Some(u32::from(is_recursion && caller != 0 && caller != inner[0]))
+    });
+    answer == Some(1)
 }
 
 #[inline(never)]
-fn nested(depth: usize, then: &dyn Fn(&Stack<'_>) -> bool) -> bool {
+fn nested(depth: usize, then: &dyn Fn(&Stack<'_>) -> Option<u32>) -> Option<u32> {
     let answer = if depth == 0 {
-        stack(None, crate::limits::STACK_DEPTH_MAX, Bounds::of_thread(), then)
+        stack(None, 0, STACK_DEPTH_MAX, Bounds::of_thread(), then)
     } else {
         nested(depth - 1, then)
     };

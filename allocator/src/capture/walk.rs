@@ -58,7 +58,8 @@ impl Memory for Own {
     }
 }
 
-/// Walks up from the registers, and answers how that ended.
+/// Walks up from the registers, whose code address is as one that a call returns
+/// to, and answers how that ended.
 ///
 /// # Safety
 /// The registers are those of a function that has not returned, on the stack
@@ -70,8 +71,7 @@ pub(super) unsafe fn walk(
     generation: u32,
     memory: &mut impl Memory,
 ) -> End {
-    // Behind the instruction that is under way, as a return address is.
-    let mut at = Registers { code: registers.code.wrapping_add(1), ..registers };
+    let mut at = registers;
     for count in 0.. {
         // SAFETY: the caller's promise.
         match unsafe { up(at, generation, memory) } {

@@ -58,15 +58,15 @@ pub(crate) fn is_sample(site: u32) -> bool {
     TAGS[site as usize % SITES_MAX].load(Ordering::Relaxed) & SAMPLE != 0
 }
 
-/// The site of a tag and a stack. Where there is no room for a new one it is the
-/// tag's own, which is counted.
+/// The site of a tag and a stack. `None` where there is no room for a new one,
+/// which is counted: it is the tag's own then.
 #[inline]
-pub(crate) fn of(slot: Option<&Slot>, tag: u32, stack: &Stack<'_>, is_sample: bool) -> u32 {
+pub(crate) fn of(slot: Option<&Slot>, tag: u32, stack: &Stack<'_>, is_sample: bool) -> Option<u32> {
     let key = key(tag, stack.hash, stack.end, is_sample);
     if let Some(slot) = slot
         && let Some(site) = slot.remembered(key)
     {
-        return site;
+        return Some(site);
     }
     look_up(slot, key, tag, stack, is_sample)
 }
@@ -91,22 +91,24 @@ fn flags(end: End, is_sample: bool) -> u8 {
 
 #[cold]
 #[inline(never)]
-fn look_up(slot: Option<&Slot>, key: u64, tag: u32, stack: &Stack<'_>, is_sample: bool) -> u32 {
+fn look_up(
+    slot: Option<&Slot>,
+    key: u64,
+    tag: u32,
+    stack: &Stack<'_>,
+    is_sample: bool,
+) -> Option<u32> {
     let site = table::find(key).or_else(|| make(key, tag, stack, is_sample));
-    match site {
-        Some(site) => {
-            if let Some(slot) = slot {
-                slot.remember(key, site);
-            }
-            site
-        }
-        None => {
+    match (site, slot) {
+        (Some(site), Some(slot)) => slot.remember(key, site),
+        (Some(_), None) => {}
+        (None, _) => {
             if let Some(store) = store::current() {
                 store.process()[process::SITE_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
             }
-            tag
         }
     }
+    site
 }
 
 fn make(key: u64, tag: u32, stack: &Stack<'_>, is_sample: bool) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! Whatever stands on a stack, a walk ends, and reads nothing else.
 
-use super::looks::{prepared, told, unchanged};
+use super::looks::{TOLD, prepared, taken, teller, unchanged};
 use crate::capture::registers::Registers;
 use crate::capture::{self, Bounds, End, Memo, stack_from};
 
@@ -32,7 +32,7 @@ fn word(random: &mut Random, start: usize, code: &[usize]) -> usize {
 
 #[inline(never)]
 pub(super) fn real_code() -> Vec<usize> {
-    let (mut code, ..) = capture::stack(None, 64, Bounds::of_thread(), told);
+    let (mut code, ..) = taken(None, 64, Bounds::of_thread());
     // And places in libraries, at their starts and within.
     capture::each_module(|module| {
         for part in 1..8 {
@@ -77,13 +77,16 @@ fn garbage_is_walked_without_harm() {
         };
         let depth = random.below(300);
         let bounds = if round % 4 == 0 { other } else { own };
-        // SAFETY: nobody's registers, and that is the point: the walk reads
-        // only between the stack pointer and the stack's end.
-        let taken = unsafe { stack_from(None, depth, bounds, registers, told) };
-        // SAFETY: as above.
-        let by_memo = unsafe { stack_from(memo, depth, bounds, registers, told) };
-        assert_eq!(by_memo, taken);
-        let (addresses, end, _) = taken;
+        let both = [None, memo].map(|memo| {
+            let mut told = None;
+            let tell = teller(&mut told);
+            // SAFETY: nobody's registers, and that is the point: the walk reads
+            // only between the stack pointer and the stack's end.
+            unsafe { stack_from(memo, TOLD, depth, bounds, registers, tell) };
+            told.expect("each is told")
+        });
+        assert_eq!(both[0], both[1]);
+        let [(addresses, end, _), _] = both;
         assert!(addresses.len() <= depth);
         // Of the last one nobody asks what it is where there is no room for more.
         let judged = addresses.len().saturating_sub(usize::from(end == End::Cut));
@@ -102,7 +105,7 @@ fn a_stack_deeper_than_when_it_was_looked_up_is_still_ones_own() {
     fn deeper(depth: usize, bounds: Bounds) -> usize {
         let room = std::hint::black_box([1_u8; 4096]);
         let count = if depth == 0 {
-            capture::stack(None, 256, bounds, |stack| stack.addresses().count())
+            taken(None, 256, bounds).0.len()
         } else {
             std::hint::black_box(deeper(depth - 1, bounds))
         };

@@ -30,10 +30,27 @@ thread_local! {
 }
 
 /// What was captured: addresses, innermost first, how it ended, and the hash.
-pub(super) fn told(stack: &Stack<'_>) -> (Vec<usize>, End, u64) {
-    let mut addresses: Vec<usize> = stack.addresses().collect();
-    addresses.reverse();
-    (addresses, stack.end, stack.hash)
+pub(super) type Told = (Vec<usize>, End, u64);
+
+/// A key for which nothing is kept.
+pub(super) const TOLD: u32 = u32::MAX;
+
+/// Has what is captured told, each time.
+pub(super) fn teller(told: &mut Option<Told>) -> impl FnOnce(&Stack<'_>) -> Option<u32> {
+    |stack| {
+        let mut addresses: Vec<usize> = stack.addresses().collect();
+        addresses.reverse();
+        *told = Some((addresses, stack.end, stack.hash));
+        None
+    }
+}
+
+/// The stack of whoever this is inlined into.
+#[inline(always)]
+pub(super) fn taken(memo: Option<&Memo>, depth: usize, bounds: Bounds) -> Told {
+    let mut told = None;
+    capture::stack(memo, TOLD, depth, bounds, teller(&mut told));
+    told.unwrap_or((Vec::new(), End::Lost, 0))
 }
 
 impl Looks {
@@ -99,12 +116,12 @@ pub(super) fn look() -> Look {
     let memo = MEMO.with(|memo| *memo);
     // By the last stack, by this one, and by the rules. From one and the same
     // place: each is the same stack.
-    let mut taken = Vec::with_capacity(3);
+    let mut all = Vec::with_capacity(3);
     for memo in [memo, memo, None] {
-        taken.push(capture::stack(memo, STACK_DEPTH_MAX, bounds, told));
+        all.push(taken(memo, STACK_DEPTH_MAX, bounds));
     }
-    let (ours, end, hash) = taken.pop().expect("three were taken");
-    for (by_memo, its_end, its_hash) in taken {
+    let (ours, end, hash) = all.pop().expect("three were taken");
+    for (by_memo, its_end, its_hash) in all {
         // What is lost may have been known a moment before, or after.
         let is_known = |end| matches!(end, End::Whole | End::Cut);
         if is_known(end) && is_known(its_end) {

@@ -4,11 +4,11 @@
 //! changed a little from one capture to the next.
 
 use super::garbage::{Random, real_code};
-use super::looks::{prepared, told, unchanged};
+use super::looks::{TOLD, prepared, teller, unchanged};
 use crate::capture::registers::Registers;
 use crate::capture::rules::{Base, Rule, Step};
 use crate::capture::unwinder::{self, Found};
-use crate::capture::{Bounds, Memo, stack_from};
+use crate::capture::{Bounds, Memo, Stack, stack_from};
 
 const WORDS: usize = 2048;
 const FRAMES: usize = 90;
@@ -155,7 +155,8 @@ fn what_stood_there_the_last_time_is_what_the_rules_say() {
         match random.below(16) {
             0..=3 => start = random.below(count),
             4 => made.put(&mut random, count / 2, &codes, None),
-            5 if start > 0 => {
+            // Where there is room for another way to it.
+            5 if start > 12 => {
                 made.put(&mut random, 0, &codes, Some(start));
                 start = 0;
             }
@@ -187,12 +188,26 @@ fn what_stood_there_the_last_time_is_what_the_rules_say() {
         if random.below(8) == 0 {
             registers.frame = random.next();
         }
-        // SAFETY: nobody's registers: a walk reads only between the stack pointer
-        // and the stack's end, all of which can be read.
-        let plain = unsafe { stack_from(None, depth, bounds, registers, told) };
-        // SAFETY: as above.
-        let by_memo = unsafe { stack_from(memo, depth, bounds, registers, told) };
+        let key = 1 + random.below(3) as u32;
+        let made_of = |stack: &Stack<'_>| Some(stack.hash as u32 ^ key);
+        // By what was made of the last one, too, in every other round.
+        let answer = (round % 2 == 0).then(|| {
+            // SAFETY: nobody's registers: a walk reads only between the stack
+            // pointer and the stack's end, all of which can be read.
+            unsafe { stack_from(memo, key, depth, bounds, registers, made_of) }
+        });
+        let both = [None, memo].map(|memo| {
+            let mut told = None;
+            let tell = teller(&mut told);
+            // SAFETY: as above.
+            unsafe { stack_from(memo, TOLD, depth, bounds, registers, tell) };
+            told.expect("each is told")
+        });
+        let [plain, by_memo] = both;
         assert_eq!(by_memo, plain, "round {round}");
+        if let Some(answer) = answer {
+            assert_eq!(answer, Some(plain.2 as u32 ^ key), "round {round}");
+        }
         longest = longest.max(plain.0.len());
     }
     assert!(longest > 60, "{longest}");

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use super::corpus::recursive;
-use super::looks::prepared;
+use super::looks::{prepared, taken};
 use crate::capture::{self, Bounds, Memo};
 
 const ROUNDS: usize = 100;
@@ -18,11 +18,11 @@ fn time(memo: Option<&Memo>) -> (f64, usize) {
     for _ in 0..ROUNDS {
         let start = Instant::now();
         for _ in 0..CAPTURES {
-            black_box(capture::stack(memo, 256, bounds, |stack| stack.hash));
+            black_box(capture::stack(memo, 1, 256, bounds, |stack| Some(stack.hash as u32)));
         }
         least = least.min(start.elapsed().as_nanos() as f64 / CAPTURES as f64);
     }
-    (least, capture::stack(memo, 256, bounds, |stack| stack.addresses().count()))
+    (least, taken(memo, 256, bounds).0.len())
 }
 
 /// Not a benchmark: it fails where something is off by an order of magnitude.
