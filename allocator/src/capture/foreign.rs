@@ -6,7 +6,7 @@
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
-use super::walk::Memory;
+use super::memory::Memory;
 use crate::limits::STACK_WINDOWS_MAX;
 use crate::os;
 

@@ -11,8 +11,10 @@
 mod bounds;
 mod foreign;
 mod frames;
+mod kept;
 mod loaded;
 mod memo;
+mod memory;
 mod modules;
 mod registers;
 mod rules;
@@ -32,7 +34,9 @@ pub(crate) use loaded::{Module, each_module};
 pub(crate) use memo::Memo;
 
 use frames::{Frames, folded};
-use memo::{Asked, Found, Taken};
+use kept::{Asked, Found};
+use memo::Taken;
+use memory::Own;
 use modules::Known;
 use registers::Registers;
 use rules::{GENERATION_MAX, Rules};
@@ -147,7 +151,7 @@ unsafe fn stack_by_memo(
     then: impl FnOnce(&Stack<'_>) -> Option<u32>,
 ) -> Option<u32> {
     let found = if is_same {
-        taken.last()
+        taken.found()
     } else {
         // SAFETY: the caller's promise.
         unsafe { taken.walk(asked) }
@@ -177,7 +181,7 @@ unsafe fn stack_without_memo(
     let end = if generation == 0 {
         End::Lost
     } else if let Some(end) = own {
-        let mut memory = walk::Own::new(end);
+        let mut memory = Own::new(end);
         // SAFETY: the caller's promise.
         unsafe { walk::walk(&mut frames, depth, registers, generation, &mut memory) }
     } else if let Some(mut memory) = foreign::Foreign::at(registers.stack) {

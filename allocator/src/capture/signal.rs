@@ -1,7 +1,7 @@
 //! The frame that the kernel makes for a signal's handler.
 
+use super::memory::Memory;
 use super::registers::Registers;
-use super::walk::Memory;
 
 /// What was interrupted, of which the kernel keeps the registers at the stack
 /// pointer that the handler returns to.
