@@ -1,19 +1,15 @@
-//! What the allocator's four methods tell: each event goes to the journal,
-//! where there is one, and then to the ledger.
-//!
-//! Nothing here allocates, blocks (but for the journal's room, if it waits),
-//! panics or formats.
+//! All other events: a thread's first, an orphan's, a realloc, a refusal, those
+//! of tags that ask for more.
 
 use scrubjay_log_format::EventKind;
 use scrubjay_log_format::cell::{
-    CARRIED_BYTES, COPIED_BYTES, DROPPED_ALLOCATED_BLOCKS, DROPPED_ALLOCATED_BYTES,
-    DROPPED_FAILED_COUNT, DROPPED_FREED_BLOCKS, DROPPED_FREED_BYTES, FAILED_BYTES, FAILED_COUNT,
-    REALLOC_IN_PLACE, REALLOC_MOVED, RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
+    CARRIED_BYTES, COPIED_BYTES, FAILED_BYTES, FAILED_COUNT, REALLOC_IN_PLACE, REALLOC_MOVED,
+    RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
-use crate::capture;
+use super::{Released, count_dropped, site_of_now};
 use crate::config::Config;
-use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
+use crate::control::{self, JOURNAL, SAMPLE, STACKS};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Shared, Writer};
 use crate::limits::FAILED_SIZE_MAX;
@@ -22,168 +18,6 @@ use crate::site::counters::{self, Change};
 use crate::store::{self, Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
 use crate::{registry, sampling, site, tag};
-
-/// What became of the bytes that an event released.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Released {
-    /// Overwritten.
-    pub(crate) wiped: usize,
-    /// Still in use: kept in place by a realloc.
-    pub(crate) carried: usize,
-    /// Given back to the kernel as whole pages.
-    pub(crate) returned: usize,
-    /// Left as they were, because policy or tag said so.
-    pub(crate) unwiped: usize,
-}
-
-/// The calling thread's part, up to date: enough for the events that programs
-/// are full of, of blocks whose site is their tag's own.
-#[derive(Clone, Copy)]
-pub(crate) struct Hot {
-    here: &'static Here,
-    words: &'static ThreadWords,
-}
-
-/// Where an event takes no more than its counters: one look at the mode.
-/// `None` sends the event on to [`hot_beyond`].
-#[inline(always)]
-pub(crate) fn hot() -> Option<Hot> {
-    let here = thread::here_now().filter(|here| here.counts())?;
-    Some(Hot { here, words: here.words.get()? })
-}
-
-/// Where an event may go to the journal, too, and a block may have a stack, in
-/// the thread's own slot. `None` sends it on to [`enter`].
-#[inline(always)]
-pub(crate) fn hot_beyond() -> Option<Hot> {
-    let here = thread::here_now()?;
-    let mode = here.mode();
-    // An outdated part is 0, which lacks READY.
-    if mode != control::mode() || mode & (READY | SAMPLE | VERIFY) != READY {
-        return None;
-    }
-    Some(Hot { here, words: here.words.get()? })
-}
-
-impl Hot {
-    /// The tag of new blocks.
-    #[inline(always)]
-    pub(crate) fn tag(&self) -> u32 {
-        self.here.tag.get()
-    }
-
-    /// Its cell; `None` where its blocks take the slow path.
-    #[inline(always)]
-    pub(crate) fn tag_cell(&self) -> Option<&'static Cell> {
-        self.here.cell.get()
-    }
-
-    /// Whether a new block is in the sample: that one takes the slow path. One
-    /// subtraction, of a number that is out of reach in other modes.
-    #[inline(always)]
-    pub(crate) fn is_sampled(&self, size: usize) -> bool {
-        let left = self.here.until_sample.get().wrapping_sub(size as i64);
-        self.here.until_sample.set(left);
-        left < 0
-    }
-
-    /// The site of a block that is allocated now under a tag.
-    #[inline(always)]
-    pub(crate) fn new_site(&self, tag: u32) -> u32 {
-        if self.here.mode() & STACKS == 0 { tag } else { site_of_now(self.here, tag, false) }
-    }
-
-    /// The cell of a tag.
-    #[inline(always)]
-    pub(crate) fn cell(&self, tag: u32) -> Option<&'static Cell> {
-        self.here.slot.get()?.cell(tag)
-    }
-
-    /// Counts a change for the block's site, unless the tag's cell says it all.
-    #[inline(always)]
-    pub(crate) fn count_site(&self, site: u32, change: Change, size: usize) {
-        if !site::is_tag(site)
-            && let Some(slot) = self.here.slot.get()
-        {
-            counters::count(slot, site, change, size as u64);
-        }
-    }
-
-    /// A block was allocated.
-    #[inline(always)]
-    pub(crate) fn alloc(&self, cell: &Cell, tag: u32, size: usize) {
-        if ledger::count_alloc::<Own>(cell, self.words, size as u64) {
-            self.publish(cell, tag);
-        }
-    }
-
-    /// A block is about to be released. True if [`Hot::publish`] is due.
-    #[inline(always)]
-    pub(crate) fn free(&self, cell: &Cell, size: usize) -> bool {
-        ledger::count_free::<Own>(cell, self.words, size as u64)
-    }
-
-    /// Publishes what the thread holds back.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn publish(self, cell: &Cell, tag: u32) {
-        if let Some(slot) = self.here.slot.get() {
-            ledger::publish(slot, cell, tag);
-        }
-    }
-
-    /// A block's bytes were overwritten.
-    #[inline(always)]
-    pub(crate) fn wiped(&self, cell: &Cell, size: usize) {
-        Own::add(&cell[WIPED_BYTES], size as u64);
-    }
-
-    /// What became of its bytes.
-    #[inline(always)]
-    pub(crate) fn released(&self, cell: &Cell, released: Released) {
-        self.wiped(cell, released.wiped);
-        if released.wiped == 0 {
-            Own::add(&cell[RETURNED_BYTES], released.returned as u64);
-            Own::add(&cell[UNWIPED_BYTES], released.unwiped as u64);
-        }
-    }
-
-    /// Writes an event to the journal, before it is counted: it is in flight
-    /// until [`Hot::done`].
-    #[inline(always)]
-    pub(crate) fn note(&self, cell: &Cell, kind: EventKind, block: (usize, usize), site: u32) {
-        if self.here.mode() & JOURNAL == 0 {
-            return;
-        }
-        journal::begin(self.words);
-        let (address, size) = block;
-        let what = What { kind, address, size, site };
-        if !journal::write(self.here, [what]) {
-            count_dropped(cell, kind, size as u64);
-        }
-    }
-
-    /// The event is over.
-    #[inline(always)]
-    pub(crate) fn done(&self) {
-        if self.here.mode() & JOURNAL != 0 {
-            journal::finish(self.words, 1);
-        }
-    }
-}
-
-/// The site of the calling thread's stack.
-#[inline(never)]
-fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
-    let slot = here.slot.get();
-    let memo = slot.and_then(Slot::memo);
-    // Whatever else makes a site. It is not 0.
-    let key = 2 * tag + u32::from(is_sample) + 1;
-    let (depth, bounds) = (here.stack_depth.get() as usize, here.bounds.get());
-    let site =
-        capture::stack(memo, key, depth, bounds, |stack| site::of(slot, tag, stack, is_sample));
-    site.unwrap_or(tag)
-}
 
 /// Proof that the calling thread's part is up to date: no events without it.
 pub(crate) struct Entry<'a> {
@@ -469,20 +303,5 @@ fn count_event<W: Writer>(cell: &Cell, words: &ThreadWords, what: What, dropped:
         W::add(&cell[FAILED_COUNT], 1);
         W::add(&cell[FAILED_BYTES], size);
         false
-    }
-}
-
-/// Always by atomic add: whoever overwrites a chunk of the journal counts what
-/// it held in the cells of the slot whose chunk it was.
-#[cold]
-fn count_dropped(cell: &Cell, kind: EventKind, size: u64) {
-    if kind.allocates() {
-        Shared::add(&cell[DROPPED_ALLOCATED_BLOCKS], 1);
-        Shared::add(&cell[DROPPED_ALLOCATED_BYTES], size);
-    } else if kind.frees() {
-        Shared::add(&cell[DROPPED_FREED_BLOCKS], 1);
-        Shared::add(&cell[DROPPED_FREED_BYTES], size);
-    } else {
-        Shared::add(&cell[DROPPED_FAILED_COUNT], 1);
     }
 }

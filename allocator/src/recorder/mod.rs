@@ -1,0 +1,63 @@
+//! What the allocator's four methods tell: each event goes to the journal,
+//! where there is one, and then to the ledger.
+//!
+//! Nothing here allocates, blocks (but for the journal's room, if it waits),
+//! panics or formats.
+
+mod entry;
+mod hot;
+
+use scrubjay_log_format::EventKind;
+use scrubjay_log_format::cell::{
+    DROPPED_ALLOCATED_BLOCKS, DROPPED_ALLOCATED_BYTES, DROPPED_FAILED_COUNT, DROPPED_FREED_BLOCKS,
+    DROPPED_FREED_BYTES,
+};
+
+use crate::ledger::{Shared, Writer};
+use crate::store::Cell;
+use crate::thread::{Here, Slot};
+use crate::{capture, site};
+
+pub(crate) use entry::enter;
+pub(crate) use hot::{Hot, hot, hot_beyond};
+
+/// What became of the bytes that an event released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Released {
+    /// Overwritten.
+    pub(crate) wiped: usize,
+    /// Still in use: kept in place by a realloc.
+    pub(crate) carried: usize,
+    /// Given back to the kernel as whole pages.
+    pub(crate) returned: usize,
+    /// Left as they were, because policy or tag said so.
+    pub(crate) unwiped: usize,
+}
+
+/// The site of the calling thread's stack.
+#[inline(never)]
+fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
+    let slot = here.slot.get();
+    let memo = slot.and_then(Slot::memo);
+    // Whatever else makes a site. It is not 0.
+    let key = 2 * tag + u32::from(is_sample) + 1;
+    let (depth, bounds) = (here.stack_depth.get() as usize, here.bounds.get());
+    let site =
+        capture::stack(memo, key, depth, bounds, |stack| site::of(slot, tag, stack, is_sample));
+    site.unwrap_or(tag)
+}
+
+/// Always by atomic add: whoever overwrites a chunk of the journal counts what
+/// it held in the cells of the slot whose chunk it was.
+#[cold]
+fn count_dropped(cell: &Cell, kind: EventKind, size: u64) {
+    if kind.allocates() {
+        Shared::add(&cell[DROPPED_ALLOCATED_BLOCKS], 1);
+        Shared::add(&cell[DROPPED_ALLOCATED_BYTES], size);
+    } else if kind.frees() {
+        Shared::add(&cell[DROPPED_FREED_BLOCKS], 1);
+        Shared::add(&cell[DROPPED_FREED_BYTES], size);
+    } else {
+        Shared::add(&cell[DROPPED_FAILED_COUNT], 1);
+    }
+}
