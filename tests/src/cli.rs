@@ -33,10 +33,13 @@ fn build(profile: &Path) {
     assert!(status.success(), "the command line builds");
 }
 
-/// Runs the command line to its end.
+/// Runs the command line to its end. Without a cache of symbols: what an older
+/// build of it left there would be what this one is judged by.
 ///
 /// # Panics
 /// If it does not start.
 pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
-    Command::new(binary()).args(arguments).output().expect("the command line starts")
+    let mut command = Command::new(binary());
+    command.env_remove("XDG_CACHE_HOME").env_remove("HOME").args(arguments);
+    command.output().expect("the command line starts")
 }
