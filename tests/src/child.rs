@@ -211,10 +211,9 @@ pub struct Finished {
 
 const PAUSED: &str = "-- paused --";
 
-/// In a child: waits until the parent has it go on.
+/// In a child: waits until the parent has it go on. Once it says so, it takes
+/// nothing from the heap: the parent reads its memory and its log at rest.
 pub fn pause() {
     println!("{PAUSED}");
-    let mut line = String::new();
-    // Without a parent there is nothing to wait for.
-    let _ = std::io::stdin().read_line(&mut line);
+    system::wait_for_input();
 }

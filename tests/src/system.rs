@@ -118,6 +118,19 @@ pub fn end(process: i32) {
     unsafe { libc::waitpid(process, &mut status, 0) };
 }
 
+/// Waits for a byte of standard input, or for its end. Takes nothing from the
+/// heap, as std's own standard input does for its buffer.
+pub fn wait_for_input() {
+    let mut byte = 0_u8;
+    loop {
+        // SAFETY: the system writes to the byte alone.
+        let count = unsafe { libc::read(libc::STDIN_FILENO, (&raw mut byte).cast(), 1) };
+        if count >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
 /// Has the kernel write a core file, of any size, where this process dies.
 pub fn allow_core_file() {
     let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
