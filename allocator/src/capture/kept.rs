@@ -318,6 +318,10 @@ impl Kept {
     #[cold]
     fn lost(&mut self, count: usize, end: End) -> Found {
         self.generation = 0;
+        for frame in &mut self.frames[..count % COUNT] {
+            // As in `put_before`.
+            frame.at.frame = 0;
+        }
         let count = count.saturating_sub(1).min(self.depth);
         let frames = &self.frames[1..1 + count];
         let hash = frames.iter().rev().fold(0, |hash, frame| hash_with(hash, frame.at.code));
