@@ -18,7 +18,8 @@ pub struct Count {
     pub all: u64,
 }
 
-/// Runs a program under callgrind.
+/// Runs a program under callgrind, in its own folder and by its mere name: the
+/// heap holds the arguments, and where it is depends on how long they are.
 pub fn count(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Count> {
     let folder = workspace::target()?.join("callgrind");
     fs::create_dir_all(&folder).context("making a folder for callgrind's output")?;
@@ -29,7 +30,9 @@ pub fn count(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -
         "valgrind",
         &["--quiet", "--tool=callgrind", "--separate-threads=yes", &out_option],
     )?;
-    command.arg(program).args(arguments);
+    let name = program.file_name().context("a program has a name")?;
+    command.arg(Path::new(".").join(name)).args(arguments);
+    command.current_dir(program.parent().context("a program is in a folder")?);
     command.envs(environment.iter().copied());
     workspace::output(&mut command)?;
     let main_thread = out.with_extension("").display().to_string() + "-01";

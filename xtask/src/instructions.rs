@@ -32,7 +32,7 @@ const WORKLOADS: &[(&str, u64)] = &[
     (SCOPES, 50_000),
     // Below the size from which a wipe asks a clock where the block is: what it
     // answers under callgrind differs from run to run.
-    ("vec 32 KiB", 100),
+    ("vec 32 KiB", 1_000),
 ];
 /// The one that `System` cannot do.
 const SCOPES: &str = "scope64";
@@ -188,11 +188,10 @@ fn measure() -> Result<Costs> {
 }
 
 fn cost(program: &Path, (workload, operations): (&str, u64), mode: &Mode) -> Result<Cost> {
-    let log = workspace::target()?.join("instructions.jay");
-    let log = log.to_str().context("the target folder's name is not UTF-8")?;
+    const LOG: &str = "instructions.jay";
     let mut environment = mode.environment.to_vec();
     if mode.log {
-        environment.push(("SCRUBJAY_LOG", log));
+        environment.push(("SCRUBJAY_LOG", LOG));
     }
     let count = |operations: u64| -> Result<callgrind::Count> {
         let operations = operations.to_string();
@@ -201,7 +200,7 @@ fn cost(program: &Path, (workload, operations): (&str, u64), mode: &Mode) -> Res
         let count = callgrind::count(program, &arguments, &environment)?;
         if mode.log {
             // A second log would take another name, and the first would stay.
-            fs::remove_file(log).context("the run left no log")?;
+            fs::remove_file(program.with_file_name(LOG)).context("the run left no log")?;
         }
         Ok(count)
     };
