@@ -318,7 +318,7 @@ impl Kept {
     #[cold]
     fn lost(&mut self, count: usize, end: End) -> Found {
         self.generation = 0;
-        for frame in &mut self.frames[..count % COUNT] {
+        for frame in self.frames.iter_mut().take(count) {
             // As in `put_before`.
             frame.at.frame = 0;
         }
