@@ -3,9 +3,11 @@
 //! Within 45 minutes on two cores, from an empty target folder. What takes
 //! longer stands in `soak`.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,16 +19,9 @@ const IN_RELEASE: &[&str] = &["scrubjay", "scrubjay-log-format", "scrubjay-tests
 /// Packages that are for this workspace alone.
 const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "xtask"];
 
-/// How often packing is tried, and the pause in between.
-const PACKAGE_TRIES: u32 = 3;
-const PACKAGE_PAUSE: Duration = Duration::from_secs(20);
-
-/// Runs all steps.
+/// Runs all steps, or those named.
 pub fn run(arguments: &[String]) -> Result<()> {
-    if let Some(argument) = arguments.first() {
-        bail!("ci takes no argument, not {argument:?}");
-    }
-    let mut steps = Steps::default();
+    let mut steps = Steps::only(arguments);
     let mut counted = TestCount::default();
     steps.run("tools", || {
         tools::rust_components()?;
@@ -118,15 +113,30 @@ fn package() -> Result<Outcome> {
     for package in NOT_PUBLISHED {
         arguments.extend(["--exclude", package]);
     }
-    // It resolves anew, against a registry that may be out of reach for a moment.
-    for tries in 1..PACKAGE_TRIES {
-        match without_a_warning(&mut workspace::cargo(&arguments)?) {
-            Ok(outcome) => return Ok(outcome),
-            Err(error) => println!("try {tries} of {PACKAGE_TRIES}: {error:#}"),
-        }
-        std::thread::sleep(PACKAGE_PAUSE);
+    // Cargo takes a package of the same version that was unpacked or built
+    // before for this one, whatever has changed in it. So nothing is left.
+    let folder = workspace::target()?.join("packages");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
-    without_a_warning(&mut workspace::cargo(&arguments)?)
+    let mut command = workspace::cargo(&arguments)?;
+    command.env("CARGO_TARGET_DIR", folder.join("target"));
+    command.env("CARGO_HOME", home_without_sources(&folder)?);
+    without_a_warning(&mut command)
+}
+
+/// A cargo home in this folder: what was downloaded is the user's, what is
+/// unpacked is its own.
+fn home_without_sources(folder: &Path) -> Result<PathBuf> {
+    let theirs = workspace::cargo_home()?;
+    let ours = folder.join("home");
+    fs::create_dir_all(ours.join("registry"))?;
+    for part in ["config.toml", "registry/index", "registry/cache"] {
+        if theirs.join(part).exists() {
+            symlink(theirs.join(part), ours.join(part)).with_context(|| part.to_owned())?;
+        }
+    }
+    Ok(ours)
 }
 
 /// What cargo warns of when it asks a registry once more: no fault of ours.

@@ -23,7 +23,7 @@ type Chore = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const CHORES: &[Chore] = &[
     ("demo", "run the language model, show its report, attack its memory", demo::run),
-    ("ci", "everything that a change must pass", ci::run),
+    ("ci", "everything that a change must pass, or the steps named", ci::run),
     ("soak", "the long versions of the tests", soak::run),
     ("foreign", "other people's tests, with C's memory wiped and counted", foreign::run),
     ("attack", "look for what was freed, in release builds with and without LTO", attack::run),

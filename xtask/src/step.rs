@@ -28,13 +28,23 @@ struct Row {
 /// The steps that have run.
 #[derive(Default)]
 pub struct Steps {
+    /// The names of those to run; none: all.
+    only: Vec<String>,
     rows: Vec<Row>,
 }
 
 impl Steps {
+    /// Steps of which only the named ones run, all of them if none is named.
+    pub fn only(names: &[String]) -> Self {
+        Self { only: names.to_vec(), rows: Vec::new() }
+    }
+
     /// Runs a step. A failure does not stop the steps after it: one run shows
     /// all that is wrong.
     pub fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<Outcome>) {
+        if !self.only.is_empty() && !self.only.iter().any(|only| only == name) {
+            return;
+        }
         println!("\n==> {name}");
         let start = Instant::now();
         let ended = step().and_then(|outcome| allowed(name, outcome));
@@ -49,6 +59,10 @@ impl Steps {
 
     /// Prints the closing table; an error if any step failed.
     pub fn finish(self) -> Result<()> {
+        let ran = |name: &&String| self.rows.iter().any(|row| row.name == **name);
+        if let Some(unknown) = self.only.iter().find(|name| !ran(name)) {
+            bail!("there is no step {unknown:?}");
+        }
         println!("\n{}", self.table());
         for row in &self.rows {
             if let Err(error) = &row.ended {
@@ -106,6 +120,16 @@ mod tests {
         });
         assert_eq!(steps.finish().unwrap_err().to_string(), "failed: first");
         assert!(later);
+    }
+
+    #[test]
+    fn only_named_steps_run_and_a_name_without_a_step_is_an_error() {
+        let mut steps = Steps::only(&["second".to_owned()]);
+        steps.run("first", || bail!("not asked for"));
+        steps.run("second", || Ok(Outcome::Done));
+        steps.finish().unwrap();
+        let steps = Steps::only(&["thrid".to_owned()]);
+        assert_eq!(steps.finish().unwrap_err().to_string(), "there is no step \"thrid\"");
     }
 
     #[test]

@@ -23,6 +23,14 @@ pub fn target() -> Result<PathBuf> {
     })
 }
 
+/// Where cargo keeps what it downloads.
+pub fn cargo_home() -> Result<PathBuf> {
+    Ok(match env::var_os("CARGO_HOME") {
+        Some(folder) => root()?.join(folder),
+        None => env::home_dir().context("there is no home folder")?.join(".cargo"),
+    })
+}
+
 /// A program that will run in the workspace's root, without standard input.
 pub fn command(program: &str, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(program);
