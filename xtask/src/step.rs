@@ -59,10 +59,6 @@ impl Steps {
 
     /// Prints the closing table; an error if any step failed.
     pub fn finish(self) -> Result<()> {
-        let ran = |name: &&String| self.rows.iter().any(|row| row.name == **name);
-        if let Some(unknown) = self.only.iter().find(|name| !ran(name)) {
-            bail!("there is no step {unknown:?}");
-        }
         println!("\n{}", self.table());
         for row in &self.rows {
             if let Err(error) = &row.ended {
@@ -73,6 +69,10 @@ impl Steps {
             self.rows.iter().filter(|row| row.ended.is_err()).map(|row| row.name).collect();
         if !failed.is_empty() {
             bail!("failed: {}", failed.join(", "));
+        }
+        let ran = |name: &&String| self.rows.iter().any(|row| row.name == **name);
+        if let Some(unknown) = self.only.iter().find(|name| !ran(name)) {
+            bail!("there is no step {unknown:?}");
         }
         Ok(())
     }
