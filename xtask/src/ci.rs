@@ -116,9 +116,7 @@ fn package() -> Result<Outcome> {
     // Cargo takes a package of the same version that was unpacked or built
     // before for this one, whatever has changed in it. So nothing is left.
     let folder = workspace::target()?.join("packages");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
+    workspace::remove(&folder)?;
     let mut command = workspace::cargo(&arguments)?;
     command.env("CARGO_TARGET_DIR", folder.join("target"));
     command.env("CARGO_HOME", home_without_sources(&folder)?);

@@ -99,7 +99,7 @@ impl Foreign {
         copy(&source, &watched)?;
         self.put_scrubjay_in(&watched)?;
         let logs = folder.join(name).join("logs");
-        remove(&logs)?;
+        workspace::remove(&logs)?;
         fs::create_dir_all(&logs)?;
 
         let expected = passed(&mut self.tests(&alone, folder)?)?;
@@ -209,16 +209,9 @@ fn append(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    Ok(())
-}
-
 /// A fresh copy of a folder.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    remove(to)?;
+    workspace::remove(to)?;
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -1,8 +1,8 @@
 //! Where the workspace is, and commands that run in it.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
@@ -29,6 +29,14 @@ pub fn cargo_home() -> Result<PathBuf> {
         Some(folder) => root()?.join(folder),
         None => env::home_dir().context("there is no home folder")?.join(".cargo"),
     })
+}
+
+/// Deletes a folder, if it is there.
+pub fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// A program that will run in the workspace's root, without standard input.

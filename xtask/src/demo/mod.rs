@@ -44,9 +44,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     let start = Instant::now();
     let folder = workspace::target()?.join("demo");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
+    workspace::remove(&folder)?;
     let programs = build::build()?;
     let tracker = Tracker::new(programs.tracker, &folder)?;
     let prompts = prompts::draw(&prompts::key()?);
