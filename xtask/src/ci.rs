@@ -15,9 +15,10 @@ use crate::step::{Outcome, Steps};
 use crate::{attack, demo, instructions, tidy, tools, workspace};
 
 /// Packages whose tests also run as their users build them.
-const IN_RELEASE: &[&str] = &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-cli"];
+const IN_RELEASE: &[&str] =
+    &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-corpus", "scrubjay-cli"];
 /// Packages that are for this workspace alone.
-const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "xtask"];
+const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "scrubjay-corpus", "xtask"];
 
 /// Runs all steps, or those named.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -35,7 +36,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("tidy", || tidy::run(&[]).map(|()| Outcome::Done));
     steps.run("clippy", || {
         // With the peers, whose programs no other step compiles.
-        let features = "scrubjay-benches/peers";
+        let features = "scrubjay-benches/peers,scrubjay-corpus/peers";
         let what = ["clippy", "--workspace", "--all-targets", "--features", features];
         plain(&[&what[..], &["--", "-D", "warnings"]].concat())
     });
