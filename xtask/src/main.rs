@@ -12,6 +12,7 @@ mod ci;
 mod demo;
 mod foreign;
 mod instructions;
+mod leaks;
 mod soak;
 mod step;
 mod tidy;
@@ -27,6 +28,7 @@ const CHORES: &[Chore] = &[
     ("soak", "the long versions of the tests", soak::run),
     ("foreign", "other people's tests, with C's memory wiped and counted", foreign::run),
     ("attack", "look for what was freed, in release builds with and without LTO", attack::run),
+    ("leaks", "leak checkers side by side, over cases whose truth is known", leaks::run),
     ("tidy", "the rules of the house, over the sources", tidy::run),
     ("bench", "the cost table: --quick, --update-instructions, --instructions", bench::run),
 ];

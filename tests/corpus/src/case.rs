@@ -9,7 +9,7 @@ pub enum Kind {
     /// what a run leaves behind, and holds more after each.
     Kept,
     /// A trap: it looks like a leak to some checker and is none. What the
-    /// first run leaves behind, the next ones use or replace.
+    /// first runs leave behind, the next ones use or replace.
     Clean,
 }
 
@@ -68,9 +68,13 @@ pub struct Case {
     pub site: &'static str,
     /// What each run leaves behind, from the second on.
     pub leaked: Leaked,
+    /// How many runs it takes until no further one leaves anything more behind,
+    /// if it is a trap: one, but for those that are slow.
+    pub rounds_to_settle: u32,
     /// What happens, in a sentence.
     pub about: &'static str,
-    /// Why a conservative scan may be wrong about it by its nature, if it may.
+    /// Why a conservative scan, or a look at a few rounds, may be wrong about it
+    /// by its nature, if it may.
     pub exception: Option<&'static str>,
     /// The name of its file.
     pub file: &'static str,
@@ -109,10 +113,12 @@ fn defines(line: &str, function: &str) -> bool {
 
 /// The cases of a file: kind, half, the function that is one round; for leaks
 /// also where they are allocated, unless in that very function, and how much
-/// it is; what happens; why a scan may be wrong.
+/// it is; for slow traps how many rounds they take; what happens; why a scan may
+/// be wrong.
 macro_rules! cases {
     ($file:literal: $(
-        $kind:ident $half:ident $run:ident $(at $site:ident)? $(: $leaked:expr)?,
+        $kind:ident $half:ident $run:ident
+        $(settles $rounds:literal)? $(at $site:ident)? $(: $leaked:expr)?,
         $about:literal $(, except $exception:literal)?;
     )*) => {
         pub(crate) static CASES: &[$crate::Case] = &[$($crate::Case {
@@ -122,6 +128,7 @@ macro_rules! cases {
             run: $run,
             site: cases!(@site $kind $run $($site)?),
             leaked: cases!(@leaked $($leaked)?),
+            rounds_to_settle: cases!(@rounds $($rounds)?),
             about: $about,
             exception: cases!(@exception $($exception)?),
             file: $file,
@@ -133,6 +140,8 @@ macro_rules! cases {
     (@site $kind:ident $run:ident) => { stringify!($run) };
     (@leaked $leaked:expr) => { $leaked };
     (@leaked) => { $crate::Leaked::NOTHING };
+    (@rounds $rounds:literal) => { $rounds };
+    (@rounds) => { 1 };
     (@exception $exception:literal) => { Some($exception) };
     (@exception) => { None };
 }

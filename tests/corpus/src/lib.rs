@@ -19,6 +19,7 @@ mod pointers;
 mod pools;
 mod rc;
 pub mod rounds;
+mod slow;
 mod statics;
 mod tasks;
 mod threads;
@@ -42,6 +43,7 @@ static FAMILIES: &[&[Case]] = &[
     autograd::CASES,
     kv_cache::CASES,
     ffi::CASES,
+    slow::CASES,
 ];
 
 /// All cases, always in the same order.

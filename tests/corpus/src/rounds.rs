@@ -1,39 +1,36 @@
 //! What the programs over the corpus share: which case is asked for, how many
 //! rounds of it, how long they take, what is said about them.
 //!
-//! A program is called with the name of a case, or `-` for none, and a number of
-//! rounds to warm up. All programs run as many rounds, [`ROUNDS`]; a checker
-//! inside a program looks at those behind the warm-up, one from outside at all.
+//! A program is called with the name of a case, or `-` for none, a number of
+//! rounds to warm up, and a number of rounds to judge behind them. A checker
+//! from outside looks at all of them.
 
 use std::time::{Duration, Instant};
 
 use crate::Case;
 
-/// How often a case runs in one process.
-pub const ROUNDS: u32 = 4;
-
 /// What a program's arguments ask for.
 #[derive(Debug)]
 pub struct Asked {
-    /// The case; none, to see what the program leaves behind by itself.
-    pub case: Option<&'static Case>,
-    /// How many of the rounds come before the checker looks.
-    pub warm_up: u32,
+    case: Option<&'static Case>,
+    warm_up: u32,
+    judged: u32,
 }
 
 impl Asked {
     /// What this program's arguments say.
     ///
     /// # Panics
-    /// If they do not name a case and a number of rounds.
+    /// If they do not name a case and two numbers of rounds.
     pub fn of_arguments() -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [name, warm_up] = &arguments[..] else { panic!("usage: CASE|- WARM_UP") };
+        let [name, warm_up, judged] = &arguments[..] else {
+            panic!("usage: CASE|- WARM_UP JUDGED")
+        };
         let case = crate::case(name);
         assert!(case.is_some() || name == "-", "there is no case {name}");
-        let warm_up = warm_up.parse().expect("the warm-up is a number");
-        assert!(warm_up <= ROUNDS, "there are {ROUNDS} rounds");
-        Self { case, warm_up }
+        let number = |text: &str| text.parse().expect("rounds are a number");
+        Self { case, warm_up: number(warm_up), judged: number(judged) }
     }
 
     /// Runs the rounds that warm up.
@@ -44,7 +41,7 @@ impl Asked {
     /// Runs the other rounds, and answers how long they took.
     pub fn judged_rounds(&self) -> Duration {
         let start = Instant::now();
-        self.run(ROUNDS - self.warm_up);
+        self.run(self.judged);
         start.elapsed()
     }
 

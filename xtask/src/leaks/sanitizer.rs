@@ -1,0 +1,67 @@
+//! LeakSanitizer, which rustc links in where it is a nightly one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use scrubjay_corpus::Case;
+
+use super::Tool;
+use super::programs::{self, JUDGED, Ran, Rounds, TIMED};
+use super::verdict::{Verdict, is_site};
+use crate::{tools, workspace};
+
+/// The status that a process gets for a leak.
+const FOUND: i32 = 23;
+
+/// LeakSanitizer, if a nightly toolchain can build for this machine.
+pub fn tool() -> Result<Result<Box<dyn Tool>, String>> {
+    if !tools::has("cargo", &["+nightly", "--version"]) {
+        return Ok(Err("LeakSanitizer needs `rustup toolchain install nightly`".to_owned()));
+    }
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let folder = workspace::target()?.join("leaks").join("sanitizer");
+    // Not by the cargo that runs this: a nightly one knows the flag.
+    let mut build = workspace::command("cargo", &["+nightly", "build", "--release"])?;
+    build.args(["-p", "scrubjay-corpus", "--bin", "plain", "--target", &target]);
+    build.env("RUSTFLAGS", "-Z sanitizer=leak").env("CARGO_TARGET_DIR", &folder);
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
+        build.env_remove(name);
+    }
+    workspace::run(&mut build)?;
+    let program = folder.join(target).join("release").join("plain");
+    Ok(Ok(Box::new(Sanitizer { program })))
+}
+
+struct Sanitizer {
+    program: PathBuf,
+}
+
+impl Sanitizer {
+    fn run(&self, case: &Case, rounds: Rounds) -> Result<Ran> {
+        let mut command = programs::command_in(&super::folder()?, &self.program);
+        command.env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
+        programs::run(&mut command, case.name, rounds)
+    }
+}
+
+impl Tool for Sanitizer {
+    fn rows(&self) -> &'static [&'static str] {
+        &["LeakSanitizer (nightly)"]
+    }
+
+    fn judge(&self, case: &Case) -> Result<Vec<Verdict>> {
+        // It looks at the end of the process, at all rounds.
+        let ran = self.run(case, JUDGED[0])?;
+        let said = String::from_utf8_lossy(&ran.output.stderr);
+        Ok(vec![Verdict {
+            is_alarm: ran.output.status.code() == Some(FOUND),
+            site: Some(said.lines().any(|line| is_site(case, line))),
+            process: ran.process,
+        }])
+    }
+
+    fn time(&self, case: &Case) -> Result<Duration> {
+        Ok(self.run(case, TIMED)?.rounds)
+    }
+}
