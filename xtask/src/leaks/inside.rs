@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::Output;
 
 use anyhow::{Context, Result};
 use scrubjay_corpus::Case;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Tool;
 use super::programs::{self, JUDGED, Programs, Ran, Rounds, TIMED};
-use super::verdict::{Verdict, is_site};
+use super::verdict::{Times, Verdict, is_site};
 
 /// `dhat`, as its heap testing is used.
 pub fn dhat(programs: &Programs) -> Box<dyn Tool> {
@@ -25,11 +25,12 @@ pub fn stats_alloc(programs: &Programs) -> Box<dyn Tool> {
 }
 
 struct Inside {
-    /// Without a warm-up round, and with one.
+    /// Without a warm-up round and, if there are two, with one.
     rows: &'static [&'static str],
     program: PathBuf,
-    /// Whether what it has written into the folder names a leak's site.
-    site: Option<fn(&Case) -> Result<bool>>,
+    /// Whether what it has printed, or written into the folder, names a leak's
+    /// site.
+    site: Option<fn(&Case, &Output) -> Result<bool>>,
 }
 
 impl Inside {
@@ -44,26 +45,22 @@ impl Tool for Inside {
         self.rows
     }
 
-    fn judge(&self, case: &Case) -> Result<Vec<Verdict>> {
+    fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {
         let mut verdicts = Vec::new();
-        for rounds in JUDGED {
+        for (_, rounds) in self.rows.iter().zip(JUDGED) {
             let ran = self.run(case, rounds)?;
             let site = match self.site {
-                Some(is_right) => Some(is_right(case)?),
+                Some(is_right) => Some(is_right(case, &ran.output)?),
                 None => None,
             };
-            verdicts.push(Verdict { is_alarm: ran.is_left, site, process: ran.process });
+            verdicts.push(Verdict { is_alarm: ran.is_left, site });
         }
-        Ok(verdicts)
-    }
-
-    fn time(&self, case: &Case) -> Result<Duration> {
-        Ok(self.run(case, TIMED)?.rounds)
+        Ok((verdicts, self.run(case, TIMED)?.times))
     }
 }
 
 /// Whether a stack with something left at the end is the leak's.
-fn dhat_site(case: &Case) -> Result<bool> {
+fn dhat_site(case: &Case, _: &Output) -> Result<bool> {
     let file = super::folder()?.join("dhat-heap.json");
     let text = fs::read_to_string(file).context("reading what dhat wrote")?;
     let profile: Value = serde_json::from_str(&text).context("what dhat wrote")?;

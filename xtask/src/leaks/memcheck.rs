@@ -4,14 +4,13 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scrubjay_corpus::Case;
 
 use super::Tool;
-use super::programs::{self, JUDGED, Programs, Ran, Rounds, TIMED};
-use super::verdict::{Verdict, is_site};
+use super::programs::{self, Programs, Ran, TIMED};
+use super::verdict::{Times, Verdict, is_site};
 use crate::{tools, workspace};
 
 /// Memcheck, if Valgrind is there.
@@ -24,7 +23,7 @@ pub fn tool(programs: &Programs) -> Result<Result<Box<dyn Tool>, String>> {
         file: super::folder()?.join("memcheck.xml"),
         of_no_case: HashSet::new(),
     };
-    let (_, records) = memcheck.records("-")?;
+    let (_, records) = memcheck.run("-")?;
     memcheck.of_no_case = records.into_iter().map(|record| record.frames).collect();
     Ok(Ok(Box::new(memcheck)))
 }
@@ -44,16 +43,13 @@ struct Record {
 }
 
 impl Memcheck {
-    fn run(&self, case: &str, rounds: Rounds) -> Result<Ran> {
+    /// It looks at the end of the process, at all rounds: so those that are
+    /// timed are judged, too.
+    fn run(&self, case: &str) -> Result<(Ran, Vec<Record>)> {
         let mut command = workspace::command("valgrind", &[])?;
         command.args(["--leak-check=full", "--show-leak-kinds=all", "--num-callers=40"]);
         command.arg("--xml=yes").arg(format!("--xml-file={}", self.file.display()));
-        programs::run(command.arg(&self.program), case, rounds)
-    }
-
-    fn records(&self, case: &str) -> Result<(Ran, Vec<Record>)> {
-        // It looks at the end of the process, at all rounds.
-        let ran = self.run(case, JUDGED[0])?;
+        let ran = programs::run(command.arg(&self.program), case, TIMED)?;
         let xml = fs::read_to_string(&self.file).context("reading what memcheck wrote")?;
         Ok((ran, records(&xml)))
     }
@@ -64,8 +60,8 @@ impl Tool for Memcheck {
         &["Valgrind memcheck, definite", "Valgrind memcheck, all kinds"]
     }
 
-    fn judge(&self, case: &Case) -> Result<Vec<Verdict>> {
-        let (ran, records) = self.records(case.name)?;
+    fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {
+        let (ran, records) = self.run(case.name)?;
         let own: Vec<&Record> =
             records.iter().filter(|record| !self.of_no_case.contains(&record.frames)).collect();
         let of = |is_meant: &dyn Fn(&Record) -> bool| {
@@ -73,18 +69,13 @@ impl Tool for Memcheck {
             Verdict {
                 is_alarm: meant.peek().is_some(),
                 site: Some(meant.any(|r| r.frames.iter().any(|frame| is_site(case, frame)))),
-                process: ran.process,
             }
         };
         // What is lost with something that is lost has a kind of its own.
         let definite = of(&|record| {
             record.kind == "Leak_DefinitelyLost" || record.kind == "Leak_IndirectlyLost"
         });
-        Ok(vec![definite, of(&|_| true)])
-    }
-
-    fn time(&self, case: &Case) -> Result<Duration> {
-        Ok(self.run(case.name, TIMED)?.rounds)
+        Ok((vec![definite, of(&|_| true)], ran.times))
     }
 }
 

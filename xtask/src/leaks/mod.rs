@@ -12,9 +12,9 @@ use anyhow::{Result, bail};
 use scrubjay_corpus::{Case, Half, Kind};
 
 use crate::workspace;
-use programs::{JUDGED, Programs, TIMED};
+use programs::{Programs, TIMED};
 use score::{Judged, Score};
-use verdict::Verdict;
+use verdict::{Times, Verdict};
 
 mod inside;
 mod memcheck;
@@ -28,16 +28,15 @@ mod verdict;
 trait Tool {
     /// What its rows are called.
     fn rows(&self) -> &'static [&'static str];
-    /// What it says of a case, for each row.
-    fn judge(&self, case: &Case) -> Result<Vec<Verdict>>;
-    /// How long the rounds take that are timed.
-    fn time(&self, case: &Case) -> Result<Duration>;
+    /// What it says of a case, for each row, and how long the rounds take that
+    /// are timed.
+    fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)>;
 }
 
 /// The tools, or why one cannot be had here.
 fn tools(programs: &Programs) -> Result<Vec<Result<Box<dyn Tool>, String>>> {
-    // A checker of ours is one more of these: a program of the same arguments
-    // and the same last line, and what it says of sites.
+    // Scrubjay's own checker belongs here: one more of `inside`, a program of the
+    // same arguments and the same last line, in a package that may depend on it.
     Ok(vec![
         memcheck::tool(programs)?,
         sanitizer::tool()?,
@@ -99,9 +98,10 @@ impl Wishes<'_> {
 }
 
 const MEANING: &str = "\
-Each case ran four times in a process of its own, in release. Right site: of the leaks that
-were found, those whose allocating function and line are named. Rounds: the time of 32
-further rounds, process: that of the whole process, as multiples of the same without any
+Each case ran in a process of its own, in release: four rounds inside the process, one of
+which may warm up; 34 where a tool looks from outside. Right site: of the leaks that were
+found, those whose allocating function and line are named. Rounds: the time of 32 rounds
+behind a warm-up; process: that of their whole process; as multiples of the same without any
 checker; medians over the cases.";
 
 /// Runs all cases by all tools, case by case: what slows the machine down for a
@@ -111,14 +111,13 @@ fn judge(tools: &[Box<dyn Tool>], programs: &Programs) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = names.map(|&name| Row { name, judged: Vec::new() }).collect();
     for case in scrubjay_corpus::cases() {
         let mut plain = Command::new(programs.path("plain"));
-        let plain_process = programs::run(&mut plain, case.name, JUDGED[0])?.process;
-        let mut plain = Command::new(programs.path("plain"));
-        let plain_rounds = programs::run(&mut plain, case.name, TIMED)?.rounds;
+        let plain = programs::run(&mut plain, case.name, TIMED)?.times;
         let mut row = rows.iter_mut();
         for tool in tools {
-            let rounds = ratio(tool.time(case)?, plain_rounds);
-            for (verdict, row) in tool.judge(case)?.into_iter().zip(&mut row) {
-                let process = ratio(verdict.process, plain_process);
+            let (verdicts, times) = tool.judge(case)?;
+            let rounds = ratio(times.rounds, plain.rounds);
+            let process = ratio(times.process, plain.process);
+            for (verdict, row) in verdicts.into_iter().zip(&mut row) {
                 row.judged.push(Judged { case, verdict, rounds, process });
             }
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::verdict::Times;
 use crate::workspace;
 
 /// The folder of the programs, as they are built.
@@ -28,10 +29,8 @@ pub const TIMED: Rounds = Rounds { warm_up: 2, judged: 32 };
 
 /// What a program left and printed.
 pub struct Ran {
-    /// How long the judged rounds took.
-    pub rounds: Duration,
-    /// How long the process took.
-    pub process: Duration,
+    /// How long it took.
+    pub times: Times,
     /// Whether it says that something is left.
     pub is_left: bool,
     /// What it printed, and its status.
@@ -64,7 +63,7 @@ pub fn run(command: &mut Command, case: &str, rounds: Rounds) -> Result<Ran> {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("`{}` did not say what it saw: {said}", workspace::shown(command));
     };
-    Ok(Ran { rounds, process, is_left, output })
+    Ok(Ran { times: Times { rounds, process }, is_left, output })
 }
 
 /// Reads `judged: 1200 ns, 3 blocks, 72 bytes`.

@@ -1,14 +1,13 @@
 //! LeakSanitizer, which rustc links in where it is a nightly one.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
 use scrubjay_corpus::Case;
 
 use super::Tool;
-use super::programs::{self, JUDGED, Ran, Rounds, TIMED};
-use super::verdict::{Verdict, is_site};
+use super::programs::{self, TIMED};
+use super::verdict::{Times, Verdict, is_site};
 use crate::{tools, workspace};
 
 /// The status that a process gets for a leak.
@@ -37,31 +36,22 @@ struct Sanitizer {
     program: PathBuf,
 }
 
-impl Sanitizer {
-    fn run(&self, case: &Case, rounds: Rounds) -> Result<Ran> {
-        let mut command = programs::command_in(&super::folder()?, &self.program);
-        command.env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
-        programs::run(&mut command, case.name, rounds)
-    }
-}
-
 impl Tool for Sanitizer {
     fn rows(&self) -> &'static [&'static str] {
         &["LeakSanitizer (nightly)"]
     }
 
-    fn judge(&self, case: &Case) -> Result<Vec<Verdict>> {
-        // It looks at the end of the process, at all rounds.
-        let ran = self.run(case, JUDGED[0])?;
+    fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {
+        let mut command = programs::command_in(&super::folder()?, &self.program);
+        command.env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
+        // It looks at the end of the process, at all rounds: so those that are
+        // timed are judged, too.
+        let ran = programs::run(&mut command, case.name, TIMED)?;
         let said = String::from_utf8_lossy(&ran.output.stderr);
-        Ok(vec![Verdict {
+        let verdict = Verdict {
             is_alarm: ran.output.status.code() == Some(FOUND),
             site: Some(said.lines().any(|line| is_site(case, line))),
-            process: ran.process,
-        }])
-    }
-
-    fn time(&self, case: &Case) -> Result<Duration> {
-        Ok(self.run(case, TIMED)?.rounds)
+        };
+        Ok((vec![verdict], ran.times))
     }
 }

@@ -106,8 +106,6 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -116,7 +114,7 @@ mod tests {
         let trap = scrubjay_corpus::case("tagged").unwrap();
         let judged = |case, is_alarm, is_right, rounds| Judged {
             case,
-            verdict: Verdict { is_alarm, site: Some(is_right), process: Duration::ZERO },
+            verdict: Verdict { is_alarm, site: Some(is_right) },
             rounds,
             process: 1.0,
         };

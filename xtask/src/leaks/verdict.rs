@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scrubjay_corpus::Case;
 
-/// What a tool says of a case, and how long that took.
+/// What a tool says of a case.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
     /// Whether it says that the case leaks.
@@ -12,7 +12,14 @@ pub struct Verdict {
     /// Whether it names the function and the line that allocated what leaks;
     /// none for a tool that does not know sites.
     pub site: Option<bool>,
-    /// How long the process took.
+}
+
+/// How long a process of [`TIMED`](super::programs::TIMED) rounds took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The rounds behind the warm-up.
+    pub rounds: Duration,
+    /// All of it.
     pub process: Duration,
 }
 
