@@ -30,6 +30,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether nothing is known.
+    pub fn is_none(self) -> bool {
+        matches!(self, Self::None(_))
+    }
+
     /// A word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -130,7 +135,8 @@ impl HeldSite {
         }
     }
 
-    fn add(&mut self, bytes: i64, blocks: i64) {
+    /// Takes in blocks that are counted one by one.
+    pub fn add(&mut self, bytes: i64, blocks: i64) {
         self.bytes = self.bytes.wrapping_add(bytes);
         self.blocks = self.blocks.wrapping_add(blocks);
     }
@@ -156,6 +162,11 @@ impl Held {
             sites: Vec::new(),
             unsettled: Vec::new(),
         }
+    }
+
+    /// The sites of one tag, or of all.
+    pub fn of_tag(&self, tag: Option<u32>) -> Vec<&HeldSite> {
+        self.sites.iter().filter(|site| tag.is_none_or(|tag| tag == site.tag)).collect()
     }
 
     /// What a moment of the journal says.
@@ -262,17 +273,19 @@ fn variance_of(word: f64, interval: f64) -> f64 {
 }
 
 /// Sites with the same tag and stack are one.
-struct Groups<'l> {
+pub struct Groups<'l> {
     ledger: &'l Ledger,
     held: BTreeMap<(u32, u32), HeldSite>,
 }
 
 impl<'l> Groups<'l> {
-    fn new(ledger: &'l Ledger) -> Self {
+    /// None as yet.
+    pub fn new(ledger: &'l Ledger) -> Self {
         Self { ledger, held: BTreeMap::new() }
     }
 
-    fn of(&mut self, site: u32) -> &mut HeldSite {
+    /// Where a site's figures go.
+    pub fn of(&mut self, site: u32) -> &mut HeldSite {
         let declared = self.ledger.sites.get(site);
         let tag = self.ledger.sites.tag(site);
         let stack = declared.map_or(0, |declared| declared.stack);
@@ -288,7 +301,8 @@ impl<'l> Groups<'l> {
         held
     }
 
-    fn end(self, source: Source, sample_interval: u64) -> Held {
+    /// Those that hold something.
+    pub fn end(self, source: Source, sample_interval: u64) -> Held {
         let mut sites: Vec<HeldSite> = self.held.into_values().collect();
         sites.retain(|site| !site.is_nothing());
         sort(&mut sites);
@@ -304,8 +318,17 @@ pub fn sort(sites: &mut [HeldSite]) {
     sites.sort_by_key(|site| (Reverse(site.weight()), site.tag, site.stack));
 }
 
+/// Those with the most blocks first.
+pub fn sort_by_blocks(sites: &mut [HeldSite]) {
+    let blocks = |site: &HeldSite| {
+        let estimate = site.sample.map_or(0.0, |sample| sample.live.estimated_blocks);
+        i128::from(site.blocks) + estimate as i128
+    };
+    sites.sort_by_key(|site| (Reverse(blocks(site)), site.tag, site.stack));
+}
+
 /// A sampled site's blocks: those that live, and all there were.
-fn samples(counters: &SiteCounters, interval: u64) -> (Sample, Sample) {
+pub fn samples(counters: &SiteCounters, interval: u64) -> (Sample, Sample) {
     let interval = interval as f64;
     let sample = |word: &dyn Fn(usize, usize, Option<usize>) -> f64| Sample {
         count: word(site::ALLOCATED_BLOCKS, site::FREED_BLOCKS, Some(site::INHERITED_BLOCKS)),

@@ -74,52 +74,87 @@ pub struct Peak {
     event_count: u64,
 }
 
-/// Finds the peak of all tags or of one. Frees carry size and tag, so that no
-/// block has to be remembered.
+/// The peaks of the process and of its tags.
+#[derive(Clone, Debug, Default)]
+pub struct Peaks {
+    /// Of all tags together.
+    pub process: Peak,
+    tags: Vec<Peak>,
+}
+
+impl Peaks {
+    /// The peak of a tag, or of the process.
+    pub fn of(&self, tag: Option<u32>) -> Peak {
+        match tag {
+            Some(tag) => self.tags.get(tag as usize).copied().unwrap_or_default(),
+            None => self.process,
+        }
+    }
+}
+
+/// Finds all peaks. Frees carry size and tag, so that no block has to be
+/// remembered.
 ///
 /// # Errors
 /// Where the file cannot be read.
 pub fn find(
     file: &LogFile,
     ledger: &Ledger,
-    tag: Option<u32>,
     progress: &Progress,
-) -> Result<(Peak, Damages), Error> {
-    let before = levels_before(file, ledger);
-    let bytes = before
-        .iter()
-        .filter(|&(&index, _)| tag.is_none_or(|tag| tag == index))
-        .map(|(_, level)| level.bytes)
-        .sum();
-    let peak = Peak { bytes, ..Peak::default() };
-    let mut search = Search { tag, live: bytes, event_count: 0, peak };
+) -> Result<(Peaks, Damages), Error> {
+    let mut search = Search { event_count: 0, process: Rise::default(), tags: Vec::new() };
+    search.tags.resize(UNKNOWN_TAG as usize + 1, Rise::default());
+    for (index, level) in levels_before(file, ledger) {
+        search.tags[index as usize] = Rise::from(level.bytes);
+    }
+    search.process = Rise::from(search.tags.iter().map(|rise| rise.live).sum::<i64>());
     let damages = journal::replay(file, &ledger.sites, progress, &mut search)?;
-    Ok((search.peak, damages))
+    let tags = search.tags.into_iter().map(|rise| rise.peak).collect();
+    Ok((Peaks { process: search.process.peak, tags }, damages))
 }
 
 struct Search {
-    tag: Option<u32>,
-    live: i64,
     event_count: u64,
+    process: Rise,
+    tags: Vec<Rise>,
+}
+
+/// What is live, and the most that was.
+#[derive(Clone, Copy, Default)]
+struct Rise {
+    live: i64,
     peak: Peak,
+}
+
+impl From<i64> for Rise {
+    fn from(bytes: i64) -> Self {
+        Self { live: bytes, peak: Peak { bytes, ..Peak::default() } }
+    }
+}
+
+impl Rise {
+    #[inline]
+    fn change(&mut self, bytes: i64, ticks: u64, event_count: u64) {
+        self.live += bytes;
+        if self.live > self.peak.bytes {
+            self.peak = Peak { bytes: self.live, ticks, event_count };
+        }
+    }
 }
 
 impl Visitor for Search {
     #[inline]
     fn event(&mut self, event: &Event, at: &At) -> ControlFlow<()> {
         self.event_count += 1;
-        if self.tag.is_some_and(|tag| tag != at.tag) {
-            return ControlFlow::Continue(());
-        }
-        if event.kind.frees() {
-            self.live -= event.size as i64;
+        let bytes = if event.kind.frees() {
+            (event.size as i64).wrapping_neg()
         } else if event.kind.allocates() {
-            self.live += event.size as i64;
-            if self.live > self.peak.bytes {
-                self.peak =
-                    Peak { bytes: self.live, ticks: at.ticks, event_count: self.event_count };
-            }
-        }
+            event.size as i64
+        } else {
+            0
+        };
+        self.process.change(bytes, at.ticks, self.event_count);
+        self.tags[at.tag as usize].change(bytes, at.ticks, self.event_count);
         ControlFlow::Continue(())
     }
 }

@@ -6,6 +6,7 @@ mod log;
 mod losses;
 mod peak;
 mod question;
+mod reading;
 mod rows;
 mod sites;
 mod summary;

@@ -135,7 +135,8 @@ fn of_journal(
 ) -> Result<(Peak, Held, Damages), Error> {
     let Asked { file, ledger, clock, .. } = asked;
     let progress = session.progress("finding the peak", file);
-    let (found, mut damages) = peak::find(file, ledger, asked.tag, &progress)?;
+    let (peaks, mut damages) = peak::find(file, ledger, &progress)?;
+    let found = peaks.of(asked.tag);
     let progress = session.progress("going there", file);
     let moment = peak::moment(file, ledger, Until::Peak(found), blocks.blocks, &progress)?;
     damages.merge(moment.damages);

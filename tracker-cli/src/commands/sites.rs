@@ -1,21 +1,18 @@
 //! The sites that held the memory: how much each, how that is known, and the
 //! stack that it came by.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::question::Asked;
-use super::symbols::{SymbolArguments, report};
-use crate::analysis::alike;
+use super::reading::Reading;
+use super::symbols::SymbolArguments;
 use crate::analysis::damage::Damages;
 use crate::analysis::estimate::Estimate;
-use crate::analysis::held::{Held, HeldSite};
-use crate::analysis::modules::Modules;
-use crate::analysis::stacks::Stacks;
-use crate::analysis::symbols::{Frame, Missing, Symbols, fold};
+use crate::analysis::held::{Held, HeldSite, sort_by_blocks};
+use crate::analysis::symbols::{Frame, Missing, fold};
 use crate::error::Error;
 use crate::output::Output;
 use crate::session::Session;
@@ -26,21 +23,32 @@ use crate::text;
 pub struct SiteArguments {
     /// Name no more sites than this; the rest is counted
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
-    top: usize,
+    pub top: usize,
     /// Show no more frames of a stack than this
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
-    frames: usize,
+    pub frames: usize,
     /// Show the frames of the allocator and of the standard library, too, and
     /// stacks that differ in these alone each by itself
     #[arg(long)]
-    all_frames: bool,
+    pub all_frames: bool,
     #[command(flatten)]
-    symbols: SymbolArguments,
+    pub symbols: SymbolArguments,
 }
 
-/// The sites, those with the most bytes first.
+/// Which sites come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Those with the most bytes.
+    Bytes,
+    /// Those with the most blocks.
+    Blocks,
+}
+
+/// The sites, the greatest first.
 #[derive(Debug, Serialize)]
 pub struct SiteRows {
+    #[serde(skip)]
+    order: Order,
     /// "journal", "counters", "samples", or "none".
     sites_source: &'static str,
     /// The same as words; for "none" why.
@@ -57,12 +65,13 @@ pub struct SiteRows {
     missing_symbols: Vec<Missing>,
 }
 
+/// A figure of one site or of several.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Figure {
-    value: i64,
+pub struct Figure {
+    pub value: i64,
     /// The 95 % interval of an estimate; null where the figure is exact.
-    low: Option<u64>,
-    high: Option<u64>,
+    pub low: Option<u64>,
+    pub high: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,8 +117,8 @@ struct FrameRow {
 }
 
 impl SiteRows {
-    /// What was held, by site, of one tag or of all; with the symbols of those
-    /// that are named.
+    /// What was held, by site, of the tag asked for or of all; with the symbols
+    /// of those that are named.
     ///
     /// # Errors
     /// Where the log cannot be read.
@@ -120,39 +129,47 @@ impl SiteRows {
         session: &mut Session<'_>,
         damages: &mut Damages,
     ) -> Result<Self, Error> {
-        let options = arguments.symbols.options()?;
-        let is_asked = |site: &&HeldSite| asked.tag.is_none_or(|tag| tag == site.tag);
-        let mut all: Vec<&HeldSite> = held.sites.iter().filter(is_asked).collect();
-        let stacks = Stacks::read(&asked.file)?;
-        let modules = Modules::read(&asked.file)?;
+        let sites = held.of_tag(asked.tag);
         // Which stacks read alike is known of all, or those that are named are
         // not the greatest.
-        let read_count = if arguments.all_frames { arguments.top } else { all.len() };
-        let addresses: BTreeSet<u64> =
-            all.iter().take(read_count).flat_map(|site| stacks.frames(site.stack)).collect();
-        let symbols = Symbols::resolve(&asked.file, &modules, addresses, &options)?;
-        let rows;
-        if !arguments.all_frames {
-            rows = alike::together(&all, &stacks, &symbols);
-            all = rows.iter().collect();
-        }
-        let (named, rest) = all.split_at(all.len().min(arguments.top));
-        damages.merge(symbols.damages.clone());
-        report(&symbols, session);
+        let read_count = if arguments.all_frames { arguments.top } else { sites.len() };
+        let read = sites.into_iter().take(read_count);
+        let reading = Reading::new(asked, read, &arguments.symbols, session, damages)?;
         for line in &held.unsettled {
             session.say(line);
         }
-        let rows = named.iter().map(|site| {
-            let frames: Vec<&Frame> =
-                stacks.frames(site.stack).flat_map(|address| symbols.frames_of(address)).collect();
-            SiteRow::new(site, &frames, held, asked, arguments)
-        });
+        Ok(Self::read(held, asked, asked.tag, Order::Bytes, arguments, &reading))
+    }
+
+    /// The same of any tag, from stacks that are read already.
+    pub fn read(
+        held: &Held,
+        asked: &Asked,
+        tag: Option<u32>,
+        order: Order,
+        arguments: &SiteArguments,
+        reading: &Reading,
+    ) -> Self {
+        let mut all = held.of_tag(tag);
+        let mut rows;
+        if !arguments.all_frames {
+            rows = reading.together(&all);
+            if order == Order::Blocks {
+                sort_by_blocks(&mut rows);
+            }
+            all = rows.iter().collect();
+        }
+        let (named, rest) = all.split_at(all.len().min(arguments.top));
+        let rows = named
+            .iter()
+            .map(|site| SiteRow::new(site, &reading.frames(site), held, asked, arguments));
         let figure = |sites: &[&HeldSite]| {
             let sum = HeldSite::sum(sites.iter().copied());
-            (Figure::bytes(&sum, held), Figure::blocks(&sum, held))
+            (Figure::bytes(&sum, held), Figure::blocks(&sum))
         };
         let (whole, more) = (figure(&all), figure(rest));
-        Ok(Self {
+        Self {
+            order,
             sites_source: held.source.name(),
             sites_are: held.source.words(),
             sites_at_ns: None,
@@ -161,8 +178,8 @@ impl SiteRows {
             sites_blocks: whole.1,
             sites: rows.collect(),
             more_sites: More { count: rest.len() as u64, bytes: more.0, blocks: more.1 },
-            missing_symbols: symbols.missing().to_vec(),
-        })
+            missing_symbols: reading.symbols().missing().to_vec(),
+        }
     }
 
     /// The same, noted at another moment.
@@ -179,19 +196,40 @@ impl SiteRows {
             writeln!(out, "\n  By site: {}", self.sites_are)?;
             return Ok(());
         }
-        let noted = self
-            .sites_at_ns
-            .map_or_else(String::new, |ns| format!(", as noted at {}", text::time(ns)));
-        let title = format!("{what} by site, {}{noted}", self.sites_are);
+        let title = format!("{what} by site, {}{}", self.sites_are, self.noted());
         writeln!(out, "\n{}", text::heading(&title))?;
+        self.write_rows(out, is_narrow)
+    }
+
+    /// Writes them within a paragraph about something else.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_within(&self, out: &mut Output, what: &str, is_narrow: bool) -> Result<(), Error> {
+        if self.sites_source == "none" {
+            writeln!(out, "  By site: {}", self.sites_are)?;
+            return Ok(());
+        }
+        writeln!(out, "  {what} by site, {}{}:", self.sites_are, self.noted())?;
+        self.write_rows(out, is_narrow)
+    }
+
+    fn noted(&self) -> String {
+        let noted = |ns| format!(", as noted at {}", text::time(ns));
+        self.sites_at_ns.map_or_else(String::new, noted)
+    }
+
+    fn write_rows(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
         if self.site_count == 0 {
             writeln!(out, "  nothing")?;
             return Ok(());
         }
-        let whole = self.sites_bytes.value;
         let fit = |line: String| if is_narrow { text::elide(&line, text::WIDTH) } else { line };
         for row in &self.sites {
-            let part = text::percent(row.bytes.value, whole);
+            let part = match self.order {
+                Order::Bytes => text::percent(row.bytes.value, self.sites_bytes.value),
+                Order::Blocks => text::percent(row.blocks.value, self.sites_blocks.value),
+            };
             let (bytes, blocks) = (row.bytes.size(), row.blocks.count());
             let samples = row.samples.map_or_else(String::new, |samples| {
                 format!(", from {}", text::plural(samples, "sample"))
@@ -260,7 +298,7 @@ impl SiteRow {
             tag: asked.ledger.name(site.tag),
             sites: site.sites.clone(),
             bytes: Figure::bytes(site, held),
-            blocks: Figure::blocks(site, held),
+            blocks: Figure::blocks(site),
             samples: site.sample.map(|it| it.live.count as u64).filter(|&count| count > 0),
             is_truncated: site.is_truncated,
             is_lost: site.is_lost,
@@ -289,11 +327,13 @@ impl FrameRow {
 }
 
 impl Figure {
-    fn bytes(site: &HeldSite, held: &Held) -> Self {
+    /// The bytes of a site, or of several together.
+    pub fn bytes(site: &HeldSite, held: &Held) -> Self {
         Self::new(site.bytes, site.estimated_bytes(held.sample_interval))
     }
 
-    fn blocks(site: &HeldSite, _held: &Held) -> Self {
+    /// Its blocks.
+    pub fn blocks(site: &HeldSite) -> Self {
         Self::new(site.blocks, site.estimated_blocks())
     }
 
@@ -303,7 +343,25 @@ impl Figure {
         Self { value: value as i64, low: Some(low), high: Some(high) }
     }
 
-    fn size(&self) -> String {
+    /// What is left of a whole without this. An estimate may be more than there
+    /// is, but no less is left than nothing.
+    pub fn rest_of(&self, whole: i64) -> Self {
+        let value = whole.wrapping_sub(self.value);
+        let (Some(low), Some(high)) = (self.low, self.high) else {
+            return Self { value, low: None, high: None };
+        };
+        let rest = |part: u64| whole.saturating_sub_unsigned(part).max(0) as u64;
+        Self { value: value.max(0), low: Some(rest(high)), high: Some(rest(low)) }
+    }
+
+    /// The least and the most that it may be.
+    pub fn range(&self) -> (i64, i64) {
+        let bound = |bound: Option<u64>| bound.map_or(self.value, |bound| bound as i64);
+        (bound(self.low), bound(self.high))
+    }
+
+    /// It as bytes.
+    pub fn size(&self) -> String {
         let value = text::signed_size(self.value);
         match (self.low, self.high) {
             (Some(low), Some(high)) => {
@@ -313,7 +371,8 @@ impl Figure {
         }
     }
 
-    fn count(&self) -> String {
+    /// It as blocks.
+    pub fn count(&self) -> String {
         let value = text::signed_count(self.value);
         let noun = if self.value == 1 { "block" } else { "blocks" };
         match (self.low, self.high) {

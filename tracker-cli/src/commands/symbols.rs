@@ -14,7 +14,7 @@ use crate::text;
 const NAMED_MAX: usize = 5;
 
 /// Where symbols come from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SymbolArguments {
     /// Look for binaries and debug files in this folder and all below it, by
     /// build-id, before anywhere else; may be given more than once
