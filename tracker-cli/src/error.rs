@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use scrubjay_log_format::FormatError;
 
+use crate::toml_text::Fault;
+
 /// The question was answered.
 pub const EXIT_FINE: u8 = 0;
 /// Something in the log is not as it should be.
@@ -36,12 +38,28 @@ pub enum Error {
         /// What is wrong with it.
         source: FormatError,
     },
+    /// A text file says something that has no meaning.
+    #[error("{}:{fault}", path.display())]
+    Fault {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and on which line.
+        fault: Fault,
+    },
     /// The question does not fit this log.
     #[error("{0}")]
     Usage(String),
     /// The output file is there already.
     #[error("{}: exists already; --force overwrites it", .0.display())]
     Exists(PathBuf),
+    /// A file could not be written.
+    #[error("{}: {source}; nothing was written", path.display())]
+    Save {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The answer could not be written.
     #[error("the answer could not be written: {0}")]
     Write(#[from] io::Error),
@@ -52,9 +70,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Exists(_) => EXIT_USAGE,
-            Self::Read { .. } | Self::NotAFile(_) | Self::Header { .. } | Self::Write(_) => {
-                EXIT_UNREADABLE
-            }
+            Self::Read { .. }
+            | Self::NotAFile(_)
+            | Self::Header { .. }
+            | Self::Fault { .. }
+            | Self::Save { .. }
+            | Self::Write(_) => EXIT_UNREADABLE,
         }
     }
 }

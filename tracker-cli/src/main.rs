@@ -2,15 +2,18 @@
 //! whether the secrets are gone.
 #![forbid(unsafe_code)]
 
+mod amount;
 mod analysis;
 mod commands;
 mod error;
 mod output;
 mod progress;
 mod session;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 mod text;
+mod toml_text;
 mod whole_file;
 
 use std::ffi::OsString;

@@ -5,6 +5,9 @@ use scrubjay_log_format::{TagDeclaration, cell, tag};
 /// The words of one cell, or a sum of them.
 pub type Counters = [u64; cell::WORD_COUNT];
 
+/// The tag of what scrubjay allocates for itself.
+pub const OWN_TAG: &str = "scrubjay";
+
 /// What the ledger says about one tag.
 #[derive(Clone, Debug, Default)]
 pub struct Tag {

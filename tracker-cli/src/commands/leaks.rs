@@ -8,10 +8,12 @@ use scrubjay_log_format::process;
 use serde::Serialize;
 
 use super::question::{Asked, BlockArguments, TagArguments};
+use super::reading::Reading;
 use super::rows::{BlockRows, LevelRow, frame_rows, level_table, live_rows, moment_rows};
-use super::sites::{SiteArguments, SiteRows};
+use super::sites::{Order, SiteArguments, SiteRows};
+use super::suppressed::{Suppressed, SuppressionArguments};
 use crate::analysis::damage::Damages;
-use crate::analysis::held::Held;
+use crate::analysis::held::{Held, HeldSite};
 use crate::analysis::peak::{self, Coverage, Moment, Until};
 use crate::analysis::run::{End, last_ticks};
 use crate::error::Error;
@@ -30,6 +32,8 @@ pub struct Arguments {
     blocks: BlockArguments,
     #[command(flatten)]
     sites: SiteArguments,
+    #[command(flatten)]
+    suppressions: SuppressionArguments,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -53,12 +57,15 @@ struct Live {
     tags: Vec<LevelRow>,
     #[serde(flatten)]
     sites: SiteRows,
+    /// What may stay, and what is left; null where nobody asked.
+    suppressed: Option<Suppressed>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     blocks: Option<BlockRows>,
 }
 
 /// Answers; the exit code.
 pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error> {
+    let suppressions = arguments.suppressions.read()?;
     let asked = arguments.about.open(&mut session)?;
     let Asked { file, ledger, clock, .. } = &asked;
     let at = match arguments.at {
@@ -70,33 +77,55 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     };
     let mut damages = ledger.damages.clone();
     let moment = journal_moment(&asked, at, arguments.blocks, &mut session, &mut damages)?;
-    let held = held(&asked, at, moment.as_ref());
-    let sites = SiteRows::new(&held, &asked, &arguments.sites, &mut session, &mut damages)?;
+    let (source, tags) = levels(arguments, &asked, at, moment.as_ref());
+    let live_bytes: i64 = tags.iter().map(|row| row.bytes).sum();
+    let live_blocks: Option<i64> = tags.iter().map(|row| row.blocks).sum();
 
-    let (source, mut tags) = match (at, &moment) {
-        // At the end the ledger knows, whatever the journal lacks.
-        (None, _) => ("ledger", live_rows(ledger)),
-        (Some(_), Some(moment)) => ("journal", moment_rows(ledger, &moment.levels)),
-        (Some(ticks), None) => {
-            let frame = ledger.frames.at(&file.header, ticks);
-            ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame)))
+    let mut held = held(&asked, at, moment.as_ref());
+    let (sites, suppressed) = if arguments.suppressions.is_asked() {
+        let tags = tag_sites(&tags, &asked)?;
+        if held.source.is_none() {
+            held.sites.clone_from(&tags);
         }
+        let of_tag = held.of_tag(asked.tag);
+        let symbols = &arguments.sites.symbols;
+        let reading = Reading::new(&asked, of_tag, symbols, &mut session, &mut damages)?;
+        for line in &held.unsettled {
+            session.say(line);
+        }
+        let has_blocks = live_blocks.is_some();
+        let mut suppressed = suppressions.divide(&mut held, &tags, has_blocks, &asked, &reading);
+        if arguments.suppressions.judge(&mut suppressed) {
+            session.found();
+        }
+        if held.source.is_none() {
+            held.sites.clear();
+        }
+        let order = Order::Bytes;
+        let sites = SiteRows::read(&held, &asked, asked.tag, order, &arguments.sites, &reading);
+        (sites, Some(suppressed))
+    } else {
+        let sites = &arguments.sites;
+        (SiteRows::new(&held, &asked, sites, &mut session, &mut damages)?, None)
     };
-    let tag = arguments.about.tag.clone();
-    tags.retain(|row| tag.as_ref().is_none_or(|tag| row.tag == *tag));
-    let blocks = moment.filter(|_| arguments.blocks.blocks).map(|moment| {
+
+    let blocks = moment.filter(|_| arguments.blocks.blocks).map(|mut moment| {
         let now = at.unwrap_or_else(|| last_ticks(file, ledger).max(moment.ticks));
+        if let Some(suppressed) = &suppressed {
+            moment.blocks.retain(|(_, block)| !suppressed.sites.contains(&block.site()));
+        }
         BlockRows::new(moment.blocks, now, arguments.blocks, &asked)
     });
     let answer = Live {
-        tag,
+        tag: arguments.about.tag.clone(),
         at_ns: at.and_then(|ticks| clock.ns(ticks)),
         end: End::of(file),
         source,
-        live_bytes: tags.iter().map(|row| row.bytes).sum(),
-        live_blocks: tags.iter().map(|row| row.blocks).sum(),
+        live_bytes,
+        live_blocks,
         tags,
         sites,
+        suppressed,
         blocks,
     };
     if session.is_json() {
@@ -106,6 +135,38 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     }
     session.report(file, &damages);
     session.end()
+}
+
+/// What was live of each tag asked for, and whence that is known.
+fn levels(
+    arguments: &Arguments,
+    asked: &Asked,
+    at: Option<u64>,
+    moment: Option<&Moment>,
+) -> (&'static str, Vec<LevelRow>) {
+    let Asked { file, ledger, .. } = asked;
+    let (source, mut tags) = match (at, moment) {
+        // At the end the ledger knows, whatever the journal lacks.
+        (None, _) => ("ledger", live_rows(ledger)),
+        (Some(_), Some(moment)) => ("journal", moment_rows(ledger, &moment.levels)),
+        (Some(ticks), None) => {
+            let frame = ledger.frames.at(&file.header, ticks);
+            ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame)))
+        }
+    };
+    let tag = arguments.about.tag.as_ref();
+    tags.retain(|row| tag.is_none_or(|tag| row.tag == *tag));
+    (source, tags)
+}
+
+/// Tags as sites without a stack.
+fn tag_sites(tags: &[LevelRow], asked: &Asked) -> Result<Vec<HeldSite>, Error> {
+    let site = |row: &LevelRow| {
+        let tag = asked.ledger.find(&row.tag)?;
+        let blocks = row.blocks.unwrap_or(0);
+        Ok(HeldSite { tag, sites: vec![tag], bytes: row.bytes, blocks, ..HeldSite::default() })
+    };
+    tags.iter().map(site).collect()
 }
 
 /// Who held it: by the journal, else by what the sites counted until the end.
@@ -195,12 +256,22 @@ impl Live {
         if self.tags.is_empty() {
             writeln!(out, "  nothing")?;
         } else {
-            writeln!(out, "  {}{blocks}\n", text::signed_size(self.live_bytes))?;
-            write!(out, "{}", level_table(&self.tags, is_narrow))?;
-            self.sites.write(out, "Live", is_narrow)?;
+            writeln!(out, "  {}{blocks}", text::signed_size(self.live_bytes))?;
+        }
+        if let Some(suppressed) = &self.suppressed {
+            suppressed.write_left(out)?;
+        }
+        if !self.tags.is_empty() {
+            write!(out, "\n{}", level_table(&self.tags, is_narrow))?;
+            let what = if self.suppressed.is_some() { "Left" } else { "Live" };
+            self.sites.write(out, what, is_narrow)?;
+        }
+        if let Some(suppressed) = &self.suppressed {
+            suppressed.write(out, self.tag.is_some(), is_narrow)?;
         }
         if let Some(blocks) = &self.blocks {
-            blocks.write(out, ", from the journal", is_narrow)?;
+            let left = if self.suppressed.is_some() { " left" } else { "" };
+            blocks.write(out, &format!("{left}, from the journal"), is_narrow)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod reading;
 mod rows;
 mod sites;
 mod summary;
+mod suppressed;
 mod symbols;
 mod tags;
 mod timeline;
@@ -28,7 +29,8 @@ use crate::session::{Session, Shared};
 ///
 /// Exit codes: 0 fine, also for a log that a kill cut short; 1 findings: part
 /// of the log cannot be read, or does not add up, or (wipes) a secret tag
-/// released a byte unwiped; 2 usage; 3 a file cannot be read or written.
+/// released a byte unwiped, or (leaks) more is left than --fail-over allows; 2
+/// usage; 3 a file cannot be read or written.
 #[derive(Debug, Parser)]
 #[command(name = "scrubjay", version, about, max_term_width = 80)]
 pub struct Cli {
@@ -57,6 +59,10 @@ pub enum Command {
     /// Beside the sites stands how they are known: exactly from the journal or
     /// from the sites' counters, or as an estimate with its 95 % interval from a
     /// sample.
+    ///
+    /// What is known to stay stands in files of suppressions, each with its
+    /// reason; it is shown beside the rest. With --fail-over the exit code is 1
+    /// where more is left than that.
     Leaks(leaks::Arguments),
     /// Where every allocated byte went: live, wiped, or released unwiped and why
     ///

@@ -12,7 +12,7 @@ use super::site_log::SITES_A_TAG;
 
 /// The node of a stack is the allocator's or a container's, whichever way it
 /// takes; all come from one line, but those of the last site.
-fn bytes(log: &Log) -> Vec<u8> {
+pub fn bytes(log: &Log) -> Vec<u8> {
     let mut bytes = log.bytes();
     let mut chunk = SymbolChunk::new(CHUNK_SIZE as u32);
     let mut push = |address: u64, depth: u16, is_inlined: bool, function: &str, line: u32| {

@@ -10,6 +10,7 @@ mod ring;
 mod site_log;
 mod sites;
 mod soundness;
+mod suppressions;
 mod symbols;
 mod wipes;
 

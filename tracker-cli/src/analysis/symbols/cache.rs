@@ -14,7 +14,7 @@ use super::find::{Sources, hex};
 use super::frame::Code;
 use super::names::Names;
 use super::stored::{self, Known};
-use crate::whole_file;
+use crate::whole_file::{self, Readers};
 
 /// The magic and the version of what follows: whatever changes what is found
 /// of an address must change it.
@@ -100,7 +100,7 @@ impl Cache {
         }
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        whole_file::write(&self.path, true, |file| {
+        whole_file::write(&self.path, Readers::Owner, true, |file| {
             file.write_all(&encode_header(stamp, chunks.len()))?;
             file.write_all(&chunks)
         })

@@ -15,7 +15,8 @@ use crate::analysis::symbols::{Symbols, stored};
 use crate::commands::symbols::{SymbolArguments, report};
 use crate::error::Error;
 use crate::session::Session;
-use crate::{text, whole_file};
+use crate::text;
+use crate::whole_file::{self, Readers};
 
 /// What is asked.
 #[derive(Debug, Args)]
@@ -108,7 +109,7 @@ fn write(
 ) -> Result<(), Error> {
     let read_error = |source| Error::Read { path: file.path().to_path_buf(), source };
     let log = File::open(file.path()).map_err(read_error)?;
-    let written = whole_file::write(out, force, |copy| {
+    let written = whole_file::write(out, Readers::Owner, force, |copy| {
         let size = file.offset(first);
         io::copy(&mut (&log).take(size), copy)?;
         // The last place may be cut short.
