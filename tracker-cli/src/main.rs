@@ -4,6 +4,7 @@
 
 mod amount;
 mod analysis;
+mod budget;
 mod commands;
 mod error;
 mod output;

@@ -35,8 +35,10 @@ pub mod peak;
 pub mod run;
 
 pub mod held;
+pub mod taken;
 
 pub mod alike;
+pub mod allocated;
 
 pub mod gap;
 

@@ -1,6 +1,7 @@
 //! The command line: questions are top-level commands, upkeep of the file
 //! stands under `log`.
 
+mod check;
 mod leaks;
 mod log;
 mod losses;
@@ -29,8 +30,8 @@ use crate::session::{Session, Shared};
 ///
 /// Exit codes: 0 fine, also for a log that a kill cut short; 1 findings: part
 /// of the log cannot be read, or does not add up, or (wipes) a secret tag
-/// released a byte unwiped, or (leaks) more is left than --fail-over allows; 2
-/// usage; 3 a file cannot be read or written.
+/// released a byte unwiped, or (check) a budget is broken, or (leaks) more is
+/// left than --fail-over allows; 2 usage; 3 a file cannot be read or written.
 #[derive(Debug, Parser)]
 #[command(name = "scrubjay", version, about, max_term_width = 80)]
 pub struct Cli {
@@ -64,6 +65,18 @@ pub enum Command {
     /// reason; it is shown beside the rest. With --fail-over the exit code is 1
     /// where more is left than that.
     Leaks(leaks::Arguments),
+    /// Holds a run against a budget: peaks, what is live at the end, all that was
+    /// allocated, of each tag and of the process
+    ///
+    /// Names each broken line of the budget file, and the sites that took the
+    /// most. A peak that was not followed event by event has a bound: where the
+    /// limit lies within that, the line can neither hold nor be broken, which is
+    /// said, and is no finding but with --strict.
+    ///
+    /// Exit code 1 if a line is broken; with --strict also if that cannot be
+    /// told, for a tag without a budget, and for a budget whose tag is not in
+    /// the run.
+    Check(check::Arguments),
     /// Where every allocated byte went: live, wiped, or released unwiped and why
     ///
     /// For every tag and in total: allocated (+ inherited by a fork) = live +
@@ -101,6 +114,7 @@ impl Command {
             Self::Peak(arguments) => peak::run(arguments, session),
             Self::Timeline(arguments) => timeline::run(arguments, session),
             Self::Leaks(arguments) => leaks::run(arguments, session),
+            Self::Check(arguments) => check::run(arguments, session),
             Self::Wipes(arguments) => wipes::run(arguments, session),
             Self::Log(command) => command.run(session),
         }

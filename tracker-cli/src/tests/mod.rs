@@ -2,6 +2,7 @@
 
 mod alike;
 mod answers;
+mod check;
 mod damage;
 mod estimates;
 mod log;
@@ -12,6 +13,7 @@ mod sites;
 mod soundness;
 mod suppressions;
 mod symbols;
+mod update;
 mod wipes;
 
 use std::cell::RefCell;
