@@ -13,7 +13,7 @@ use scrubjay_log_format::process;
 use crate::control::control;
 use crate::limits::HELPER_STEP_NS;
 use crate::store::{self, Store};
-use crate::{capture, modules, os, own};
+use crate::{capture, modules, os, own, reach};
 
 /// Starts the helper, unless there is one. Never called inside an allocation:
 /// making a thread allocates, and blocks.
@@ -35,6 +35,9 @@ extern "C" fn main(_: *mut c_void) -> *mut c_void {
     os::name_thread(c"scrubjay");
     control().helper_id.store(os::thread_id(), Ordering::Relaxed);
     loop {
+        // It blocks every signal but the one by which a search has all threads
+        // stand still.
+        reach::let_in();
         let demand = control().demand.load(Ordering::Acquire);
         while store::current().is_some_and(|store| store.map_ahead()) {
             os::wake_all(&control().room);

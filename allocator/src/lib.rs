@@ -90,6 +90,7 @@ mod line;
 mod log_name;
 #[expect(unsafe_code, reason = "maps and moves the pages of large blocks")]
 mod mapped;
+mod maps;
 mod modules;
 mod note;
 #[expect(unsafe_code, reason = "calls the system")]
@@ -102,6 +103,9 @@ mod protection;
 mod published;
 #[expect(unsafe_code, reason = "looks at blocks that it holds back")]
 mod quarantine;
+#[expect(unsafe_code, reason = "reads all memory, and registers")]
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the leak check stands on it"))]
+mod reach;
 #[expect(unsafe_code, reason = "moves blocks")]
 mod realloc;
 mod recorder;
@@ -130,6 +134,7 @@ mod tag;
 mod take;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
+mod thread_blocks;
 mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;

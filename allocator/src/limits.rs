@@ -175,6 +175,48 @@ pub(crate) const STACK_WINDOWS_MAX: usize = 16;
 /// size, bytes; stacks end at the code of those beyond.
 pub(crate) const TABLES_COPIED_MAX: usize = 64 << 20;
 
+/// Threads whose stacks are known for what they are once they have ended; those
+/// beyond are counted (`thread_blocks::missed_count`), and their stacks taken for
+/// memory in use.
+pub(crate) const THREAD_BLOCKS_MAX: usize = 2 * THREAD_SLOTS_MAX;
+
+/// Threads that a search of what is reachable can have stand still; those beyond
+/// go on, and are counted.
+pub(crate) const REACH_THREADS_MAX: usize = 16 * 1024;
+/// How often the list of threads is read, at most, until nobody new stands in it.
+pub(crate) const REACH_PASSES_MAX: u32 = 1_000;
+/// Who is asked to stand still is looked at after so long without any answer, in
+/// nanoseconds: it may be gone, or block the signal.
+pub(crate) const REACH_LOOK_NS: i64 = 300_000;
+/// The time between two looks doubles up to this, in nanoseconds.
+pub(crate) const REACH_LOOK_MAX_NS: i64 = 5_000_000;
+/// Who has not answered so long after the last answer is taken to go on, in
+/// nanoseconds: some time slices of a busy machine.
+pub(crate) const REACH_ANSWER_NS: u64 = 250_000_000;
+/// Nobody is asked any more after so long, in nanoseconds.
+pub(crate) const REACH_ASKED_NS: u64 = 2_000_000_000;
+/// A search that takes longer than this in all gives up, in nanoseconds.
+pub(crate) const REACH_SEARCH_NS: u64 = 20_000_000_000;
+/// Who stands still goes on after so many steps of so many nanoseconds, whatever
+/// has become of the search.
+pub(crate) const REACH_HELD_STEPS: u64 = 60;
+/// See [`REACH_HELD_STEPS`].
+pub(crate) const REACH_HELD_STEP_NS: i64 = 1_000_000_000;
+/// The stack of the search itself, bytes.
+pub(crate) const REACH_STACK_SIZE: usize = 256 << 10;
+/// Blocks that can be searched for; more are refused.
+pub(crate) const REACH_BLOCKS_MAX: usize = 1 << 30;
+/// Mappings of the process that are looked at; more are refused. The kernel's own
+/// limit is 65,530 unless somebody raised it.
+pub(crate) const REACH_MAPPINGS_MAX: usize = 1 << 20;
+/// Pieces of memory that may hold the first pointers; more are refused.
+pub(crate) const REACH_PIECES_MAX: usize = 1 << 22;
+/// Loaded files that are told apart; variables of those beyond count for none.
+pub(crate) const REACH_MODULES_MAX: usize = 4096;
+/// Of blocks from this size on only the pages are read that hold something,
+/// bytes: to ask costs about 1 µs.
+pub(crate) const REACH_TOUCHED_MIN: usize = 64 << 10;
+
 /// Size of the trailer behind each block.
 pub(crate) const TRAILER_SIZE: usize = 8;
 
@@ -193,6 +235,11 @@ const _: () = assert!(QUARANTINE_BLOCK_MAX <= QUARANTINE_SIZE_MAX);
 const _: () = assert!(VAULT_SPAN_MAX >> VAULT_SLOT_SHIFT_MAX > 0);
 const _: () = assert!(VAULT_SLOTS_MAX < u32::MAX as usize);
 const _: () = assert!(COLD_ASKED_MIN <= TOUCHED_ASKED_MIN);
+const _: () = assert!(REACH_THREADS_MAX >= THREAD_SLOTS_MAX);
+const _: () = assert!(REACH_ANSWER_NS < REACH_ASKED_NS);
+const _: () = assert!(REACH_ASKED_NS < REACH_SEARCH_NS);
+const _: () = assert!(REACH_SEARCH_NS < REACH_HELD_STEPS * REACH_HELD_STEP_NS as u64);
+const _: () = assert!(REACH_BLOCKS_MAX < u32::MAX as usize);
 const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
 const _: () = assert!(

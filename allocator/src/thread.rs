@@ -18,7 +18,7 @@ use crate::control::{self, JOURNAL, NEVER, PAUSED, READY, STACKS, VERIFY, contro
 use crate::limits::{GROUPS_MAX, SITES_REMEMBERED, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
 use crate::published::Published;
 use crate::store::{Cell, Page, SitePage, Store, ThreadWords, cell_of};
-use crate::{clock, os};
+use crate::{clock, os, thread_blocks};
 
 /// The slot that is shared by whoever has none.
 pub(crate) const ORPHANS: u32 = 0;
@@ -232,6 +232,7 @@ pub(crate) fn take_slot(store: &'static Store) -> Option<&'static Slot> {
     };
     slot.enter(place, words);
     slot.describe(words, number);
+    thread_blocks::note();
     Some(slot)
 }
 

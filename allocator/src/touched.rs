@@ -15,7 +15,23 @@ const SWAPPED: u64 = 1 << 62;
 
 /// Hands out the parts of a range that hold something, as offset and size.
 /// Where the kernel does not tell, which is the answer, that is all of it.
-pub(crate) fn each(start: usize, size: usize, mut found: impl FnMut(usize, usize)) -> bool {
+pub(crate) fn each(start: usize, size: usize, found: impl FnMut(usize, usize)) -> bool {
+    let file = os::open_pagemap();
+    let is_told = each_in(file, start, size, found);
+    if let Some(file) = file {
+        os::close(file);
+    }
+    is_told
+}
+
+/// As [`each`], for whoever asks often and has the kernel's book open, if it can
+/// be opened.
+pub(crate) fn each_in(
+    file: Option<i32>,
+    start: usize,
+    size: usize,
+    mut found: impl FnMut(usize, usize),
+) -> bool {
     let page_size = os::page_size();
     let end = start + size;
     let mut part = |from: u64, to: u64| {
@@ -25,12 +41,10 @@ pub(crate) fn each(start: usize, size: usize, mut found: impl FnMut(usize, usize
         }
     };
     let first = start - start % page_size;
-    let come_to = match os::open_pagemap() {
+    let come_to = match file {
         Some(file) => {
             let scanned = scan(file, first as u64, end as u64, page_size, &mut part);
-            let come_to = read(file, scanned, end as u64, page_size as u64, &mut part);
-            os::close(file);
-            come_to
+            read(file, scanned, end as u64, page_size as u64, &mut part)
         }
         None => first as u64,
     };

@@ -40,7 +40,7 @@ pub(crate) unsafe fn run_apart(
 
 /// Does something while the calling thread blocks every signal; what it starts
 /// goes on so.
-fn without_signals<T>(act: impl FnOnce() -> T) -> T {
+pub(crate) fn without_signals<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: all zeros is a valid sigset_t.
     let mut all: libc::sigset_t = unsafe { core::mem::zeroed() };
     let mut before = all;

@@ -3,13 +3,16 @@
 use core::ffi::c_void;
 use core::ptr;
 
+use super::ours::{forget_own, note_own};
+
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
 /// Fresh zeroed private memory, committed on first touch; null where there is
-/// none. Never unmapped, so that references to it may be `'static`.
+/// none. Never unmapped but by whoever asked for it, so that references to it
+/// may be `'static`. Noted as scrubjay's own.
 pub(crate) fn map_private(size: usize) -> *mut u8 {
     // SAFETY: no address is asked for, so nothing that exists is touched.
     let address = unsafe {
@@ -22,7 +25,11 @@ pub(crate) fn map_private(size: usize) -> *mut u8 {
             0,
         )
     };
-    if address == libc::MAP_FAILED { ptr::null_mut() } else { address.cast() }
+    if address == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    note_own(address.cast(), size);
+    address.cast()
 }
 
 /// Has core files leave reserved addresses out. The kernel makes one mapping of
@@ -56,7 +63,9 @@ pub(crate) fn reserve(size: usize) -> *mut u8 {
 
 /// Gives address space up that nothing refers to.
 pub(crate) fn unmap(address: *mut u8, size: usize) {
-    // SAFETY: the callers just got the range from `reserve`.
+    // Before somebody else gets the addresses.
+    forget_own(address);
+    // SAFETY: the callers got the range from `reserve` or `map_private`.
     unsafe { libc::munmap(address.cast(), size) };
 }
 

@@ -7,13 +7,16 @@ mod files;
 mod guarded;
 mod memory;
 mod modules;
+mod ours;
 mod pagemap;
 mod process;
 mod stacks;
+mod stop_signal;
+mod tasks;
 mod threads;
 mod time;
 
-pub(crate) use apart::{open_file, read_memory, read_on, run_apart};
+pub(crate) use apart::{open_file, read_memory, read_on, run_apart, without_signals};
 pub(crate) use files::{
     NoRoom, close, create_file, identity, lock_file, read_file, remove_file, reserve_file, write_at,
 };
@@ -25,15 +28,19 @@ pub(crate) use memory::{
     blank_pages, map_over, map_private, move_pages, page_size, populate, reserve, reserve_again,
     return_pages, unmap, wipe_on_fork,
 };
-pub(crate) use modules::{Object, each_object, program_path};
+pub(crate) use modules::{Object, each_object, program_path, static_thread_locals};
+pub(crate) use ours::{each_own, note_own, own_missed_count};
 pub(crate) use pagemap::{PageRun, open_pagemap, read_pagemap, scan_pagemap};
 pub(crate) use process::{
     abort, at_exit, at_fork, environment, host_name, is_privileged, parent_id, process_id, random,
     write_error, write_error_pieces,
 };
 pub(crate) use stacks::{
-    first_stack, first_stack_limit, is_first_thread, mapping_of, read_words, thread_block,
+    first_stack, first_stack_limit, is_first_thread, keeping_errno, mapping_of, read_words,
+    thread_block,
 };
+pub(crate) use stop_signal::{has_signal, let_signal_in, queue_signal, signal_value, take_signal};
+pub(crate) use tasks::{TaskState, each_task, task_state};
 pub(crate) use threads::{
     arm_thread_exit, back_off, create_exit_key, name_thread, stack_limit, start_thread, thread_id,
     thread_name, wait_while, wake_all, yield_now,

@@ -13,6 +13,8 @@ pub(crate) struct Object<'a> {
     pub(crate) bias: usize,
     /// How many files were loaded and unloaded since the program began.
     pub(crate) changes: (u64, u64),
+    /// Where the calling thread has its thread-local variables; 0 for nowhere.
+    thread_locals: usize,
     headers: &'a [libc::Elf64_Phdr],
 }
 
@@ -78,8 +80,29 @@ unsafe extern "C" fn on_object(info: *mut libc::dl_phdr_info, _: usize, act: *mu
     // SAFETY: the name is a C string.
     let name = unsafe { CStr::from_ptr(info.dlpi_name) };
     let changes = (info.dlpi_adds, info.dlpi_subs);
-    let object = Object { name, bias: info.dlpi_addr as usize, changes, headers };
+    let thread_locals = info.dlpi_tls_data.addr();
+    let object = Object { name, bias: info.dlpi_addr as usize, changes, thread_locals, headers };
     if act(&object) { 0 } else { 1 }
+}
+
+/// How far the thread-local variables of all files that are loaded lie from the
+/// calling thread's block, at most: bytes below it, bytes above it. The same for
+/// every thread. What was loaded late has memory from the heap instead.
+pub(crate) fn static_thread_locals() -> (usize, usize) {
+    /// The C library keeps all of a thread's in one piece.
+    const DISTANCE_MAX: usize = 1 << 20;
+    let block = super::thread_block();
+    let (mut below, mut above) = (0, 0);
+    each_object(|object| {
+        let start = object.thread_locals;
+        let size = object.segments(libc::PT_TLS).next().map_or(0, |segment| segment.range.len());
+        if start != 0 && start.abs_diff(block) < DISTANCE_MAX {
+            below = below.max(block.saturating_sub(start));
+            above = above.max((start + size).saturating_sub(block));
+        }
+        true
+    });
+    (below, above)
 }
 
 /// The path of the program's own file; `None` where it does not fit.

@@ -174,7 +174,7 @@ pub(crate) fn read_words(address: usize, words: &mut [usize]) -> Option<usize> {
 
 /// Does something that leaves the calling thread's last error as it was: a
 /// program that asks for it may have allocated in between.
-fn keeping_errno<T>(act: impl FnOnce() -> T) -> T {
+pub(crate) fn keeping_errno<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: the call has no preconditions.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: glibc and musl promise a valid pointer for the calling thread.

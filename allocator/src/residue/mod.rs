@@ -2,7 +2,6 @@
 //! of what was released?
 
 mod blocks;
-mod maps;
 mod search;
 mod windows;
 

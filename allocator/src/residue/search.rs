@@ -8,8 +8,8 @@ use core::{ptr, slice};
 use std::io;
 
 use super::blocks::{self, Block};
-use super::maps::{self, Mapping};
 use super::windows::{self, Entry, WINDOW_SIZE, Windows};
+use crate::maps::{self, Mapping};
 use crate::{mapped, os, touched};
 
 /// How many places are kept; the rest is only counted.
@@ -217,33 +217,8 @@ extern "C" fn run(task: *mut c_void) -> i32 {
         around,
         report,
     };
-    seeker.report.is_done = each_mapping(maps, |mapping| seeker.mapping(mapping));
+    seeker.report.is_done = maps::each(maps, |mapping| seeker.mapping(mapping));
     0
-}
-
-/// Hands out the mappings, one after the other; false where the list cannot be
-/// read.
-fn each_mapping(buffer: &mut [u8], mut see: impl FnMut(&Mapping<'_>)) -> bool {
-    let Ok(file) = os::open_file(c"/proc/self/maps") else { return false };
-    let mut size = 0;
-    loop {
-        let count = os::read_on(file, buffer.get_mut(size..).unwrap_or(&mut []));
-        size += count;
-        let mut rest = buffer.get(..size).unwrap_or(&[]);
-        while let Some((line, behind)) = maps::split(rest, b'\n') {
-            if let Some(mapping) = Mapping::parse(line) {
-                see(&mapping);
-            }
-            rest = behind;
-        }
-        let left = rest.len();
-        buffer.copy_within(size - left..size, 0);
-        size = left;
-        if count == 0 {
-            os::close(file);
-            return true;
-        }
-    }
 }
 
 struct Seeker<'d> {

@@ -100,6 +100,7 @@ impl Store {
         if base.is_null() || place.is_null() {
             return Err(NoRoom::Refused(libc::ENOMEM));
         }
+        os::note_own(base, reserved);
         let fixed = Fixed {
             base: AtomicPtr::new(base),
             reserved: reserved as u64,

@@ -1,0 +1,22 @@
+//! A block that is searched for.
+
+use super::pages::Plain;
+
+/// A live block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) address: usize,
+    pub(crate) size: usize,
+    /// Whatever whoever asks wants to know the block by.
+    pub(crate) note: u64,
+}
+
+// SAFETY: it is made of integers, for which zeros are values.
+unsafe impl Plain for Block {}
+
+impl Block {
+    /// The address behind its last byte.
+    pub(super) fn end(&self) -> usize {
+        self.address.saturating_add(self.size)
+    }
+}
