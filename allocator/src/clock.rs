@@ -31,6 +31,30 @@ pub(crate) fn ticks() -> u64 {
     }
 }
 
+/// The moment from which the clock's rate is known, in ticks and nanoseconds:
+/// that of the first call.
+#[cfg(feature = "leak-check")]
+pub(crate) fn begin() -> (u64, u64) {
+    use core::sync::atomic::{AtomicU64, Ordering};
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    static NANOSECONDS: AtomicU64 = AtomicU64::new(0);
+    if TICKS.load(Ordering::Acquire) == 0 {
+        NANOSECONDS.store(os::monotonic_ns(), Ordering::Relaxed);
+        TICKS.store(ticks(), Ordering::Release);
+    }
+    (TICKS.load(Ordering::Acquire), NANOSECONDS.load(Ordering::Relaxed))
+}
+
+/// How long ago a moment was, given in ticks. Right within 1 % a
+/// while after [`begin`].
+#[cfg(feature = "leak-check")]
+pub(crate) fn since(moment: u64) -> core::time::Duration {
+    let (first_ticks, first_ns) = begin();
+    let (now_ticks, now_ns) = (ticks(), os::monotonic_ns());
+    let rate = (now_ns - first_ns) as f64 / (now_ticks - first_ticks).max(1) as f64;
+    core::time::Duration::from_nanos((now_ticks.saturating_sub(moment) as f64 * rate) as u64)
+}
+
 /// The counter is only taken where it is invariant and the kernel trusts it
 /// itself: it may stop, or differ between sockets, elsewhere.
 #[cfg(target_arch = "x86_64")]

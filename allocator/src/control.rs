@@ -27,6 +27,8 @@ pub(crate) const STACKS: u32 = 1 << 3;
 pub(crate) const SAMPLE: u32 = 1 << 4;
 /// The journal takes no events for now.
 pub(crate) const PAUSED: u32 = 1 << 5;
+/// Live blocks have records.
+pub(crate) const LIVE: u32 = 1 << 6;
 /// No mode word.
 pub(crate) const NEVER: u32 = u32::MAX;
 /// From here up the mode word counts the stores that were in force.

@@ -70,6 +70,9 @@ mod capture;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
 mod config;
+#[cfg(feature = "leak-check")]
+#[expect(unsafe_code, reason = "projects a pin")]
+mod context;
 mod control;
 #[expect(unsafe_code, reason = "copies a block")]
 mod copy;
@@ -80,13 +83,22 @@ mod frames;
 #[expect(unsafe_code, reason = "calls the C library's functions")]
 mod heap;
 mod helper;
+#[cfg(all(feature = "leak-check", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "stands in for the C library's function")]
+mod inherit;
 #[expect(unsafe_code, reason = "calls the wrapped allocator")]
 mod inner;
 mod journal;
 mod late;
+#[cfg(feature = "leak-check")]
+#[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+mod leak_check;
 mod ledger;
 mod limits;
 mod line;
+#[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "read by leak checks alone"))]
+#[expect(unsafe_code, reason = "turns a mapping into records")]
+mod live;
 mod log_name;
 #[expect(unsafe_code, reason = "maps and moves the pages of large blocks")]
 mod mapped;
@@ -96,6 +108,8 @@ mod note;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 mod own;
+#[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "had by leak checks alone"))]
+mod owner;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
 mod protection;
@@ -152,8 +166,15 @@ pub struct Readme;
 
 pub use allocator::Scrubjay;
 pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
+#[cfg(feature = "leak-check")]
+pub use context::{Adopted, Context, Following};
 pub use dump::{dump, start_log};
 pub use inner::{Over, System};
+#[cfg(feature = "leak-check")]
+pub use leak_check::{
+    Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError, LeakGuard, LeakKind, LeakReport,
+    Limit, Signals, assert_bounded,
+};
 pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};

@@ -39,6 +39,13 @@ pub(crate) const SAMPLE_INTERVAL_DEFAULT: u64 = 512 << 10;
 pub(crate) const SAMPLE_INTERVAL_MAX: u64 = 1 << 40;
 /// Loaded modules in a log; those beyond are counted (`MODULE_OVERFLOW_COUNT`).
 pub(crate) const MODULES_MAX: usize = format::module::COUNT_MAX as usize;
+/// Live blocks that have records of their own at one time; those beyond are
+/// counted (`live::overflow_count`). 40 bytes each, touched as needed.
+pub(crate) const LIVE_MAX: usize = 16 << 20;
+/// Records that a thread takes or gives back together: 5 KiB.
+pub(crate) const LIVE_BATCH: u32 = 128;
+/// Owners at one time; those beyond are refused.
+pub(crate) const OWNERS_MAX: usize = 1024;
 /// Notes in a log; those beyond are counted (`NOTE_OVERFLOW_COUNT`).
 pub(crate) const NOTES_MAX: usize = format::note::COUNT_MAX as usize;
 

@@ -16,6 +16,12 @@ pub(crate) fn account<T>(then: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Whether a tag is that of what scrubjay allocates for itself.
+#[cfg(feature = "leak-check")]
+pub(crate) fn is_own(tag: u32) -> bool {
+    tag != 0 && tag == OWN.index()
+}
+
 /// Makes a tag active on the calling thread, whose next event looks its cell
 /// up. Answers the one before.
 fn enter(tag: u32) -> u32 {

@@ -23,6 +23,13 @@ impl<T: Sync + 'static> Published<T> {
         self.0.store(ptr::null_mut(), Ordering::Release);
     }
 
+    /// As [`Published::set`], unless somebody was faster: false then.
+    pub(crate) fn set_first(&self, value: &'static T) -> bool {
+        let place = ptr::from_ref(value).cast_mut();
+        let before = ptr::null_mut();
+        self.0.compare_exchange(before, place, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     pub(crate) fn set(&self, value: &'static T) {
         self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
     }

@@ -99,9 +99,9 @@ unsafe fn resize<I: Inner>(
         }
     // SAFETY: the block is live.
     } else if unsafe { inner.has_slack_for(block, layout, new_size) } {
-        let new_site = old.record_in_place(new_size);
+        let name = old.record_in_place(new_size);
         // SAFETY: the inner allocator said that there is room.
-        unsafe { trailer::write(block, new_size, new_site) };
+        unsafe { trailer::write(block, new_size, name) };
         return block;
     } else if inner.is_mapped(block, layout) {
         // SAFETY: the block is live and mapped.
@@ -139,8 +139,8 @@ impl<I: Inner> Old<'_, I> {
         (self.block as usize, self.layout.size())
     }
 
-    /// Records a realloc, and answers the site of the new block: the old one's
-    /// tag, and the stack of this call.
+    /// Records a realloc, and answers what the new block's trailer is to name: a
+    /// site of the old one's tag and the stack of this call, or its record.
     fn record(
         &self,
         new: (usize, usize),
@@ -149,9 +149,9 @@ impl<I: Inner> Old<'_, I> {
     ) -> u32 {
         let recorded = recorder::enter(&self.over.config, |entry| {
             let new_site = entry.new_site(self.tag, new.1);
-            entry.realloc(self.place(), new, [self.site, new_site], copied);
+            let name = entry.realloc((self.place(), self.valid), (new, new_site), copied);
             entry.released(new_site, released());
-            new_site
+            name
         });
         recorded.unwrap_or(self.tag)
     }
@@ -190,7 +190,7 @@ impl<I: Inner> Old<'_, I> {
         };
         let left = tail - returned;
         let kept = Released { carried: new_size, returned, ..Released::default() };
-        let new_site = self.record((block as usize, new_size), 0, || {
+        let name = self.record((block as usize, new_size), 0, || {
             if !self.policy.is_wiped() {
                 return Released { unwiped: left, ..kept };
             }
@@ -201,7 +201,7 @@ impl<I: Inner> Old<'_, I> {
             Released { wiped: left, ..kept }
         });
         // SAFETY: there is as much room as before.
-        unsafe { trailer::write(block, new_size, new_site) };
+        unsafe { trailer::write(block, new_size, name) };
         // SAFETY: the block is live, and shrinking in place is promised.
         unsafe { inner.shrink_in_place(block, layout, new_size) };
         true
@@ -217,12 +217,12 @@ impl<I: Inner> Old<'_, I> {
         // SAFETY: the caller's promises are passed on.
         let grown = unsafe { self.over.inner.grow_mapping(self.block, self.layout, new_size) }?;
         let new = (grown as usize, new_size);
-        let new_site = self.record(new, 0, || Released { carried, ..Released::default() });
+        let name = self.record(new, 0, || Released { carried, ..Released::default() });
         if grown != self.block {
             self.over.inner.leave_mapping(self.block, self.layout);
         }
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(grown, new_size, new_site) };
+        unsafe { trailer::write(grown, new_size, name) };
         Some(grown)
     }
 
@@ -244,14 +244,14 @@ impl<I: Inner> Old<'_, I> {
             self.record_refused(new_size);
             return Some(moved);
         }
-        let new_site = if moved == self.block {
+        let name = if moved == self.block {
             self.record_in_place(new_size)
         } else {
             let released = Released { unwiped: self.layout.size(), ..Released::default() };
             self.record_moved(moved, new_size, || released)
         };
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, new_site) };
+        unsafe { trailer::write(moved, new_size, name) };
         Some(moved)
     }
 
@@ -287,12 +287,12 @@ impl<I: Inner> Old<'_, I> {
         }
         // SAFETY: both blocks have so many bytes, and they are different blocks.
         unsafe { copy::copy(block, moved, layout.size().min(new_size)) };
-        let new_site = self.record_moved(moved, new_size, || {
+        let name = self.record_moved(moved, new_size, || {
             // SAFETY: the program's bytes are in the new block.
             unsafe { wipe_whole(inner, block, layout, self.tag, self.policy) }
         });
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, new_site) };
+        unsafe { trailer::write(moved, new_size, name) };
         // SAFETY: the block was allocated with this layout, and nobody has it.
         unsafe { hand_back(inner, block, layout, self.valid) };
         moved

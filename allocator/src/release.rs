@@ -132,6 +132,7 @@ unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
         && let Some(hot) = recorder::hot()
         && let Some(cell) = hot.cell(tag)
     {
+        hot.leave_record(valid, layout.size());
         if hot.free(cell, layout.size()) {
             hot.publish(cell, tag);
         }
@@ -167,6 +168,7 @@ unsafe fn release_slowly<I: Inner>(
         && policy.is_plain()
     {
         hot.note(cell, EventKind::Free, (block as usize, size), site);
+        hot.leave_record(valid, size);
         if hot.free(cell, size) {
             hot.publish(cell, tag);
         }
@@ -201,7 +203,7 @@ unsafe fn release_rarely<I: Inner>(
 ) {
     let site = valid.site();
     recorder::enter(&over.config, |entry| {
-        entry.free(block as usize, layout.size(), site);
+        entry.free(block as usize, layout.size(), valid);
         let tag = site::tag_of(site);
         // SAFETY: the caller's promise.
         let released = unsafe { wipe_whole(&over.inner, block, layout, tag, tag::policy(tag)) };

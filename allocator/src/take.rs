@@ -107,8 +107,9 @@ unsafe fn take_in_slowly<I: Inner>(
         && !block.is_null()
     {
         let site = hot.new_site(hot.tag());
+        let name = hot.name_of((block as usize, layout.size()), site);
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), site) };
+        unsafe { trailer::write(block, layout.size(), name) };
         hot.note(cell, kind, (block as usize, layout.size()), site);
         // Before the tag, whose peak may be noted by sites.
         hot.count_site(site, Change::Allocated, layout.size());
@@ -150,9 +151,9 @@ unsafe fn take_in_rarely<I: Inner>(
             entry.refused(0, layout.size(), tag);
         } else {
             let site = entry.new_site(tag, layout.size());
+            let name = entry.alloc(kind, taken as usize, layout.size(), site);
             // SAFETY: the block has room for its trailer.
-            unsafe { trailer::write(taken, layout.size(), site) };
-            entry.alloc(kind, taken as usize, layout.size(), site);
+            unsafe { trailer::write(taken, layout.size(), name) };
         }
         taken
     });

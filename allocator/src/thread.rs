@@ -14,8 +14,9 @@ use scrubjay_log_format::site::CACHE_PAGES;
 use scrubjay_log_format::{process, thread};
 
 use crate::capture::{Bounds, Memo};
-use crate::control::{self, JOURNAL, NEVER, PAUSED, READY, STACKS, VERIFY, control};
+use crate::control::{self, JOURNAL, LIVE, NEVER, PAUSED, READY, STACKS, VERIFY, control};
 use crate::limits::{GROUPS_MAX, SITES_REMEMBERED, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
+use crate::live::Free;
 use crate::published::Published;
 use crate::store::{Cell, Page, SitePage, Store, ThreadWords, cell_of};
 use crate::{clock, os, thread_blocks};
@@ -41,6 +42,8 @@ pub(crate) struct Slot {
     memo: Published<Memo>,
     /// Sites that its threads met last.
     remembered: [Remembered; SITES_REMEMBERED],
+    /// Records for new blocks.
+    free: Free,
     /// Numbers, plus 1, of the pages in the store of a late start to which
     /// the pages are copied.
     pub(crate) copies: [AtomicU32; GROUPS_MAX],
@@ -108,6 +111,8 @@ pub(crate) struct Here {
     pub(crate) bounds: Local<Bounds>,
     /// How many of its frames are kept.
     pub(crate) stack_depth: Local<u32>,
+    /// Who owns what it allocates; 0 for nobody.
+    owner: Local<u32>,
 }
 
 thread_local! {
@@ -128,6 +133,7 @@ thread_local! {
             random: Local::new(0),
             bounds: Local::new(Bounds::UNKNOWN),
             stack_depth: Local::new(0),
+            owner: Local::new(0),
         }
     };
 }
@@ -148,9 +154,22 @@ impl Here {
 
     /// Notes the mode word under which the rest was looked up; 0: look it up.
     pub(crate) fn set_mode(&self, mode: u32) {
-        let is_plain = mode & (READY | JOURNAL | VERIFY | STACKS | PAUSED) == READY;
+        let is_plain = mode & (READY | JOURNAL | VERIFY | STACKS | PAUSED | LIVE) == READY;
         self.mode.set(mode);
-        self.mode_of_counting.set(if is_plain { mode } else { NEVER });
+        self.mode_of_counting.set(if is_plain && self.owner() == 0 { mode } else { NEVER });
+    }
+
+    /// Who owns what the thread allocates; 0 for nobody.
+    #[inline(always)]
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner.get()
+    }
+
+    /// Has another own what the thread allocates; answers who did.
+    pub(crate) fn set_owner(&self, owner: u32) -> u32 {
+        let before = self.owner.replace(owner);
+        self.set_mode(self.mode());
+        before
     }
 }
 
@@ -382,6 +401,34 @@ impl Slot {
         let memo = Some(()).filter(|()| self.index() != ORPHANS).and_then(|()| Memo::make())?;
         self.memo.set(memo);
         Some(memo)
+    }
+
+    /// Its records for new blocks; none for the orphan slot, which is many
+    /// threads'.
+    #[inline]
+    pub(crate) fn free_records(&self) -> Option<&Free> {
+        (self.index() != ORPHANS).then_some(&self.free)
+    }
+
+    /// The name that its thread had when it was noted last.
+    #[cfg(feature = "leak-check")]
+    pub(crate) fn name(&self) -> String {
+        let Some(words) = self.words.get() else { return String::new() };
+        let words = words[thread::NAME..].iter().take(thread::NAME_SIZE / 8);
+        let bytes: Vec<u8> =
+            words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(&bytes[..end]).into_owned()
+    }
+
+    /// The number of the thread that has the slot now; 0 for the orphan slot.
+    pub(crate) fn thread_number(&self) -> u32 {
+        match self.words.get() {
+            Some(words) if self.index() != ORPHANS => {
+                words[thread::THREAD].load(Ordering::Relaxed) as u32
+            }
+            _ => 0,
+        }
     }
 
     /// The site with this key, if one of the slot's threads met it lately. For

@@ -1,15 +1,16 @@
-//! The eight bytes right behind each block: a check word, then the site.
+//! The eight bytes right behind each block: a check word, then the site, or the
+//! record that has it.
 //!
-//! The check word depends on address and site and on a key of this process;
-//! its lowest byte, the first behind the block, is never 0, so that a string's
-//! terminator written one too far is caught. At release the trailer becomes a
-//! tombstone, which tells a second release from an overflow for as long as the
-//! inner allocator leaves it alone.
+//! The check word depends on all of that, on the address and on a key of this
+//! process; its lowest byte, the first behind the block, is never 0, so that a
+//! string's terminator written one too far is caught. At release the trailer
+//! becomes a tombstone, which tells a second release from an overflow for as
+//! long as the inner allocator leaves it alone.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::limits::{SITES_MAX, TRAILER_SIZE};
-use crate::{os, wipe};
+use crate::limits::TRAILER_SIZE;
+use crate::{live, os, wipe};
 
 /// The process's key; 0 until [`choose_key`].
 static KEY: AtomicU64 = AtomicU64::new(0);
@@ -45,38 +46,44 @@ pub(crate) fn choose_key() {
 }
 
 #[inline]
-fn check_word(address: usize, site: u32, key: u64) -> u32 {
+fn check_word(address: usize, name: u32, key: u64) -> u32 {
     // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the high half of the product
     // depends on all bits of the address.
-    let known = address as u64 ^ key ^ u64::from(site) << 32;
+    let known = address as u64 ^ key ^ u64::from(name) << 32;
     (known.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 | 1
 }
 
 #[inline]
-fn word(address: usize, site: u32, key: u64) -> u64 {
-    u64::from(check_word(address, site, key)) | u64::from(site) << 32
+fn word(address: usize, name: u32, key: u64) -> u64 {
+    u64::from(check_word(address, name, key)) | u64::from(name) << 32
 }
 
-/// Writes the trailer of a live block.
+/// Writes the trailer of a live block, which names its site or its record.
 ///
 /// # Safety
 /// The block has `size + TRAILER_SIZE` writable bytes.
 #[inline]
-pub(crate) unsafe fn write(block: *mut u8, size: usize, site: u32) {
-    let word = word(block as usize, site, KEY.load(Ordering::Relaxed));
+pub(crate) unsafe fn write(block: *mut u8, size: usize, name: u32) {
+    let word = word(block as usize, name, KEY.load(Ordering::Relaxed));
     // SAFETY: the trailer lies within the bytes that the caller promised.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     unsafe { place.cast::<u64>().write_unaligned(word) };
 }
 
-/// Turns a valid trailer into a tombstone.
+/// Turns a valid trailer into a tombstone, which names the site: the record may
+/// be another block's by now.
 ///
 /// # Safety
 /// As for [`write`].
 #[inline]
 pub(crate) unsafe fn bury(block: *mut u8, size: usize, valid: Valid) {
-    let word = valid.0 ^ u64::from(TOMBSTONE);
+    let word = if valid.record().is_none() {
+        valid.word
+    } else {
+        word(block as usize, valid.site, KEY.load(Ordering::Relaxed))
+    };
+    let word = word ^ u64::from(TOMBSTONE);
     // SAFETY: the trailer lies within the bytes that the caller promised.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
@@ -87,13 +94,28 @@ pub(crate) unsafe fn bury(block: *mut u8, size: usize, valid: Valid) {
 
 /// The trailer of a whole and live block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Valid(u64);
+pub(crate) struct Valid {
+    word: u64,
+    site: u32,
+}
 
 impl Valid {
     /// The block's site.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn site(self) -> u32 {
-        (self.0 >> 32) as u32
+        self.site
+    }
+
+    /// What the trailer names.
+    #[inline(always)]
+    fn name(self) -> u32 {
+        (self.word >> 32) as u32
+    }
+
+    /// What the trailer names, if that is a record.
+    #[inline(always)]
+    pub(crate) fn record(self) -> Option<u32> {
+        (!live::is_site(self.name())).then(|| self.name())
     }
 }
 
@@ -104,31 +126,46 @@ impl Valid {
 #[inline]
 pub(crate) unsafe fn read(block: *const u8, size: usize) -> Option<Valid> {
     // SAFETY: the caller's promise.
-    unsafe { read_below(block, size, SITES_MAX as u32) }
+    let word = unsafe { checked(block, size) }?;
+    // The check word alone would let one in 2^31 others pass.
+    let site = live::site_of((word >> 32) as u32)?;
+    Some(Valid { word, site })
 }
 
-/// As [`read`], of a block whose site lies below `end`; `None` also for others.
+/// As [`read`], of a block without a record whose site lies below `end`; `None`
+/// also for others.
 ///
 /// # Safety
 /// As for [`read`].
 #[inline(always)]
 pub(crate) unsafe fn read_below(block: *const u8, size: usize, end: u32) -> Option<Valid> {
     // SAFETY: the caller's promise.
+    let word = unsafe { checked(block, size) }?;
+    let site = (word >> 32) as u32;
+    (site < end).then_some(Valid { word, site })
+}
+
+/// The trailer, if its check word is right.
+///
+/// # Safety
+/// As for [`read`].
+#[inline(always)]
+unsafe fn checked(block: *const u8, size: usize) -> Option<u64> {
+    // SAFETY: the caller's promise.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
     let found = unsafe { place.cast::<u64>().read_unaligned() };
-    let site = Valid(found).site();
-    let check = check_word(block as usize, site, KEY.load(Ordering::Relaxed));
-    // The check word alone would let one in 2^31 others pass.
-    (found as u32 == check && site < end).then_some(Valid(found))
+    let check = check_word(block as usize, (found >> 32) as u32, KEY.load(Ordering::Relaxed));
+    (found as u32 == check).then_some(found)
 }
 
 /// What the bytes behind a block say.
 pub(crate) fn judge(address: usize, found: [u8; TRAILER_SIZE]) -> Trailer {
     let found = u64::from_le_bytes(found);
     let key = KEY.load(Ordering::Relaxed);
-    let site = (found >> 32) as u32;
-    let live = check_word(address, site, key);
+    let name = (found >> 32) as u32;
+    let Some(site) = live::site_of(name) else { return Trailer::Unknown };
+    let live = check_word(address, name, key);
     if found as u32 == live {
         Trailer::Live { site }
     } else if found as u32 == live ^ TOMBSTONE {

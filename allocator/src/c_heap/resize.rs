@@ -64,12 +64,12 @@ unsafe fn shrink(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *m
     let recorded = recorder::enter(&OVER.config, |entry| {
         let new_site = entry.new_site(tag, new_size);
         let new = (kept as usize, new_size);
-        entry.realloc((block as usize, size), new, [site, new_site], 0);
+        let name = entry.realloc(((block as usize, size), valid), (new, new_site), 0);
         let carried = size.min(new_size);
         let left = size - carried;
         let (wiped, unwiped) = if is_wiped { (left, 0) } else { (0, left) };
         entry.released(site, Released { wiped, carried, unwiped, ..Released::default() });
-        new_site
+        name
     });
     // SAFETY: its last bytes are the trailer's.
     unsafe { trailer::write(kept, new_size, recorded.unwrap_or(tag)) };
@@ -102,12 +102,12 @@ unsafe fn grow(ruler: Ruler, block: *mut u8, size: usize, wanted: usize) -> *mut
     let recorded = recorder::enter(&OVER.config, |entry| {
         let new_site = entry.new_site(tag, new_size);
         let new = (moved as usize, new_size);
-        entry.realloc((block as usize, size), new, [site, new_site], size);
+        let name = entry.realloc(((block as usize, size), valid), (new, new_site), size);
         let policy = tag::policy(tag);
         // SAFETY: the program's bytes are in the new block.
         let released = unsafe { wipe_whole(&OVER.inner, block, layout(size), tag, policy) };
         entry.released(site, released);
-        new_site
+        name
     });
     // SAFETY: its last bytes are the trailer's.
     unsafe { trailer::write(moved, new_size, recorded.unwrap_or(tag)) };

@@ -36,7 +36,7 @@ pub(super) fn alloc(
     let usable = unsafe { ruler.usable_size(block) };
     let counted = usable.wrapping_sub(TRAILER_SIZE);
     let tag = TAG.index();
-    let site = if let Some(hot) = recorder::hot()
+    let name = if let Some(hot) = recorder::hot()
         && let Some(cell) = hot.cell(tag)
         && !hot.is_sampled(counted)
     {
@@ -46,11 +46,12 @@ pub(super) fn alloc(
         record_slowly(kind, block as usize, counted, tag)
     };
     // SAFETY: the block is fresh, and `alloc` made room.
-    unsafe { trailer::write(block, counted, site) };
+    unsafe { trailer::write(block, counted, name) };
     block
 }
 
-/// Records a new block for a journal, and what is rare. Answers its site.
+/// Records a new block for a journal, and what is rare. Answers what its trailer
+/// is to name.
 #[inline(never)]
 fn record_slowly(kind: EventKind, address: usize, size: usize, tag: u32) -> u32 {
     let _errno = Errno::keep();
@@ -62,12 +63,11 @@ fn record_slowly(kind: EventKind, address: usize, size: usize, tag: u32) -> u32 
         hot.count_site(site, Change::Allocated, size);
         hot.alloc(cell, tag, size);
         hot.done();
-        return site;
+        return hot.name_of((address, size), site);
     }
     let recorded = recorder::enter(&OVER.config, |entry| {
         let site = entry.new_site(tag, size);
-        entry.alloc(kind, address, size, site);
-        site
+        entry.alloc(kind, address, size, site)
     });
     recorded.unwrap_or(tag)
 }

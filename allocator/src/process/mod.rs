@@ -11,14 +11,16 @@ use scrubjay_log_format::{Mode, process};
 
 use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
-use crate::control::{self, EPOCH_SHIFT, JOURNAL, PAUSED, READY, SAMPLE, STACKS, VERIFY, control};
+use crate::control::{
+    self, EPOCH_SHIFT, JOURNAL, LIVE, PAUSED, READY, SAMPLE, STACKS, VERIFY, control,
+};
 use crate::line::Line;
 use crate::site::counters;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
 use crate::{
-    frames, heap, helper, journal, late, ledger, mapped, modules, os, own, registers, sampling,
-    tag, trailer,
+    frames, heap, helper, journal, late, ledger, live, mapped, modules, os, own, registers,
+    sampling, tag, trailer,
 };
 
 pub(crate) use late_log::start_log;
@@ -84,8 +86,12 @@ fn begun(config: &Config) -> Option<&'static Store> {
 }
 
 fn begin(config: &Config) {
-    let config = config.with_environment();
+    let mut config = config.with_environment();
     trailer::choose_key();
+    if config.live && !live::prepare() {
+        Line::new().text("no memory for the registry of live blocks: there is none").say();
+        config.live = false;
+    }
     if !config.mappings {
         mapped::forbid();
     }
@@ -146,6 +152,7 @@ fn put_mode_in_force(store: &Store, mode: Mode) {
         | flag(mode == Mode::Sample, SAMPLE)
         | flag(mode != Mode::Sample && has_stacks, STACKS)
         | flag(store.config().verify, VERIFY)
+        | flag(store.config().live, LIVE)
         | store.epoch() << EPOCH_SHIFT;
     let told = mode as u64 | if has_stacks { process::MODE_STACKS } else { 0 };
     store.process()[process::MODE].store(told, Ordering::Relaxed);
@@ -212,6 +219,8 @@ extern "C" fn constructor() {
         unsafe { std::alloc::dealloc(block, layout) };
     }
     heap::knock();
+    #[cfg(all(feature = "leak-check", target_env = "gnu"))]
+    crate::inherit::knock();
     if let Some(store) = store::current() {
         prepare_stacks(store, store.mode());
     }

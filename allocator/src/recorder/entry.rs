@@ -7,7 +7,7 @@ use scrubjay_log_format::cell::{
     RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
-use super::{Released, count_dropped, site_of_now};
+use super::{Released, count_dropped, leave_record, name_of, site_of_now};
 use crate::config::Config;
 use crate::control::{self, JOURNAL, SAMPLE, STACKS};
 use crate::journal::{self, What};
@@ -17,7 +17,8 @@ use crate::process::{self, Place};
 use crate::site::counters::{self, Change};
 use crate::store::{self, Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
-use crate::{registry, sampling, site, tag};
+use crate::trailer::Valid;
+use crate::{live, owner, registry, sampling, site, tag};
 
 /// Proof that the calling thread's part is up to date: no events without it.
 pub(crate) struct Entry<'a> {
@@ -80,32 +81,37 @@ impl Entry<'_> {
         site_of_now(here, tag, true)
     }
 
-    /// A block was allocated.
-    pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) {
+    /// A block was allocated. Answers what its trailer is to name.
+    pub(crate) fn alloc(&self, kind: EventKind, address: usize, size: usize, site: u32) -> u32 {
         self.record([What { kind, address, size, site }]);
         if tag::policy(site::tag_of(site)).is_watched() {
             registry::add(address, size, site);
         }
         self.done();
+        name_of(self.here, (address, size), site)
     }
 
     /// A block is about to be released.
-    pub(crate) fn free(&self, address: usize, size: usize, site: u32) {
+    pub(crate) fn free(&self, address: usize, size: usize, valid: Valid) {
+        let site = valid.site();
         self.record([What { kind: EventKind::Free, address, size, site }]);
+        if let Some(record) = valid.record() {
+            leave_record(self.here, record, size);
+        }
         if tag::policy(site::tag_of(site)).is_watched() {
             registry::remove(address);
         }
     }
 
     /// A block was reallocated: the old one is about to be released, unless
-    /// it is the new one.
+    /// it is the new one. Answers what the new one's trailer is to name.
     pub(crate) fn realloc(
         &self,
-        old: (usize, usize),
-        new: (usize, usize),
-        [old_site, new_site]: [u32; 2],
+        (old, valid): ((usize, usize), Valid),
+        (new, new_site): ((usize, usize), u32),
         copied: usize,
-    ) {
+    ) -> u32 {
+        let old_site = valid.site();
         self.record([
             What { kind: EventKind::ReallocFree, address: old.0, size: old.1, site: old_site },
             What { kind: EventKind::ReallocAlloc, address: new.0, size: new.1, site: new_site },
@@ -116,6 +122,13 @@ impl Entry<'_> {
         if tag::policy(tag).is_watched() {
             registry::replace(old.0, new, new_site);
         }
+        let Some(record) = valid.record() else { return name_of(self.here, new, new_site) };
+        if let Some(owner) = owner::get(live::owner_of(record)) {
+            owner.add(new.1);
+            owner.remove(old.1);
+        }
+        live::replace(record, new, new_site);
+        record
     }
 
     /// The inner allocator refused; `address` is that of the block that was to

@@ -4,7 +4,7 @@
 use scrubjay_log_format::EventKind;
 use scrubjay_log_format::cell::{RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES};
 
-use super::{Released, count_dropped, site_of_now};
+use super::{Released, count_dropped, leave_record, name_of, site_of_now};
 use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
 use crate::journal::{self, What};
 use crate::ledger::{self, Own, Writer};
@@ -12,6 +12,7 @@ use crate::site;
 use crate::site::counters::{self, Change};
 use crate::store::{Cell, ThreadWords};
 use crate::thread::{self, Here};
+use crate::trailer::Valid;
 
 /// The calling thread's part, up to date: enough for the events that programs
 /// are full of, of blocks whose site is their tag's own.
@@ -68,6 +69,20 @@ impl Hot {
     #[inline(always)]
     pub(crate) fn new_site(&self, tag: u32) -> u32 {
         if self.here.mode() & STACKS == 0 { tag } else { site_of_now(self.here, tag, false) }
+    }
+
+    /// What a new block's trailer is to name.
+    #[inline(always)]
+    pub(crate) fn name_of(&self, block: (usize, usize), site: u32) -> u32 {
+        name_of(self.here, block, site)
+    }
+
+    /// Takes a block that is about to be released out of the records.
+    #[inline(always)]
+    pub(crate) fn leave_record(&self, valid: Valid, size: usize) {
+        if let Some(record) = valid.record() {
+            leave_record(self.here, record, size);
+        }
     }
 
     /// The cell of a tag.

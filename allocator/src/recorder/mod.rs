@@ -13,10 +13,11 @@ use scrubjay_log_format::cell::{
     DROPPED_FREED_BYTES,
 };
 
+use crate::control::LIVE;
 use crate::ledger::{Shared, Writer};
 use crate::store::Cell;
 use crate::thread::{Here, Slot};
-use crate::{capture, site};
+use crate::{capture, clock, live, owner, site};
 
 pub(crate) use entry::enter;
 pub(crate) use hot::{Hot, hot, hot_beyond};
@@ -45,6 +46,44 @@ fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
     let site =
         capture::stack(memo, key, depth, bounds, |stack| site::of(slot, tag, stack, is_sample));
     site.unwrap_or(tag)
+}
+
+/// What a new block's trailer is to name: its site, or a record where the mode
+/// or the thread's owner wants one.
+#[inline(always)]
+fn name_of(here: &Here, (address, size): (usize, usize), site: u32) -> u32 {
+    if here.mode() & LIVE == 0 && here.owner() == 0 {
+        return site;
+    }
+    enter_record(here, address, size, site)
+}
+
+#[inline(never)]
+fn enter_record(here: &Here, address: usize, size: usize, site: u32) -> u32 {
+    let slot = here.slot.get();
+    let mut owner = here.owner();
+    if owner != 0 {
+        match owner::get(owner) {
+            Some(owner) => owner.add(size),
+            // It has ended, and this thread works on.
+            None => {
+                here.set_owner(0);
+                owner = 0;
+            }
+        }
+    }
+    let thread = slot.map_or(0, Slot::thread_number);
+    let block = live::Block { address, size, site, owner, thread, born: clock::ticks() };
+    live::add(slot.and_then(Slot::free_records), block)
+}
+
+/// Takes a block that is about to be released out of the records.
+#[inline(never)]
+fn leave_record(here: &Here, record: u32, size: usize) {
+    if let Some(owner) = owner::get(live::owner_of(record)) {
+        owner.remove(size);
+    }
+    live::remove(here.slot.get().and_then(Slot::free_records), record);
 }
 
 /// Always by atomic add: whoever overwrites a chunk of the journal counts what

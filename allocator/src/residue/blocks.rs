@@ -5,7 +5,7 @@
 
 use crate::limits::TRAILER_SIZE;
 use crate::trailer::{self, Trailer};
-use crate::{os, site};
+use crate::{live, os, site};
 
 /// How far around an address its block's start and end are looked for, in
 /// bytes.
@@ -36,7 +36,7 @@ pub(super) fn around(address: usize, around: &mut Around) -> Option<Block> {
         let Some(&bytes) = bytes.first_chunk::<TRAILER_SIZE>() else { continue };
         let word = u64::from_le_bytes(bytes);
         // No check word is even, and no block has a site that there is not.
-        if word & 1 == 0 || !site::exists((word >> 32) as u32) {
+        if word & 1 == 0 || !live::site_of((word >> 32) as u32).is_some_and(site::exists) {
             continue;
         }
         let last = address & !(ALIGN - 1);

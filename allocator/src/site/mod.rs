@@ -143,6 +143,17 @@ fn make(key: u64, tag: u32, stack: &Stack<'_>, is_sample: bool) -> Option<u32> {
     added
 }
 
+/// Calls `then` with the return addresses of a site's stack, innermost first.
+#[cfg(feature = "leak-check")]
+pub(crate) fn each_address(site: u32, then: impl FnMut(usize)) {
+    let Some(store) = store::current() else { return };
+    let Some(words) = store.site(site) else { return };
+    let bytes = words.each_ref().map(|word| word.load(Ordering::Relaxed).to_le_bytes());
+    if let Ok(Some(declaration)) = SiteDeclaration::decode(bytes.as_flattened()) {
+        stacks::each_address(store, declaration.stack, then);
+    }
+}
+
 /// A tag's newest site besides its own.
 fn newest_of(tag: u32) -> Option<u32> {
     Some(NEWEST[tag as usize % TAGS_MAX].load(Ordering::Acquire)).filter(|&site| site != 0)

@@ -68,6 +68,16 @@ fn child(store: &Store, table: &[AtomicU32; PLACES], node: StackNode) -> Option<
     None
 }
 
+/// Calls `then` with the addresses from a node to the root.
+#[cfg(feature = "leak-check")]
+pub(super) fn each_address(store: &Store, mut node: u32, mut then: impl FnMut(usize)) {
+    while let Some(words) = store.node(node).filter(|_| node != 0) {
+        then(words[0].load(Ordering::Relaxed) as usize);
+        // A caller's node lies below.
+        node = (words[1].load(Ordering::Relaxed) as u32).min(node - 1);
+    }
+}
+
 fn make_node(store: &Store, place: &AtomicU32, node: StackNode) -> Option<u32> {
     let index = COUNT.load(Ordering::Relaxed);
     if index as usize >= STACK_NODES_MAX {

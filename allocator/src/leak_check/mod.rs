@@ -1,0 +1,305 @@
+//! Leak checks: does a piece of work give back what it took?
+//!
+//! A check runs the work in a context of its own, so that checks in parallel
+//! tests do not see each other's blocks. Three signals make the verdict, since
+//! none alone is enough: what the work leaves behind beyond its first round,
+//! what nothing in the process reaches any more, and what grows with every
+//! further round.
+
+mod bounded;
+mod growth;
+mod paths;
+mod report;
+mod running;
+mod survey;
+mod symbols;
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::control::{self, LIVE};
+use crate::{clock, process};
+
+pub use bounded::assert_bounded;
+pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
+pub use symbols::Frame;
+
+use running::Running;
+
+/// A check of a piece of work. Everything that it takes has to be given back
+/// in the end, unless told otherwise; what a static holds on to without
+/// growing, such as a value that is made at first use, is no leak.
+///
+/// It needs the registry of all live blocks, from the start of the process:
+///
+/// ```
+/// use scrubjay::{Config, LeakCheck, Scrubjay};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stacks(true));
+///
+/// LeakCheck::new().assert(|| {
+///     let words: Vec<String> = "no word is left".split(' ').map(String::from).collect();
+///     assert_eq!(words.len(), 4);
+/// });
+///
+/// let report = LeakCheck::new().run(|| std::mem::forget(Box::new(7_u64)))?;
+/// assert_eq!((report.leaked_bytes(), report.leaked_blocks()), (8, 1));
+/// # Ok::<(), scrubjay::LeakCheckError>(())
+/// ```
+///
+/// With [`crate::Config::stacks`] a report names functions and lines; without,
+/// tags alone.
+#[derive(Clone, Debug)]
+#[must_use = "a check does nothing before it runs"]
+pub struct LeakCheck {
+    name: Option<String>,
+    limits: Limits,
+    allowed: Vec<Allowed>,
+    settle: Duration,
+    rounds_max: u32,
+}
+
+/// What a check lets pass.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    leaked_bytes: u64,
+    leaked_blocks: u64,
+    peak_bytes: Option<u64>,
+    allocated_bytes: Option<u64>,
+    allocated_blocks: Option<u64>,
+}
+
+/// Leaks that are known, and why they are let pass.
+#[derive(Clone, Debug)]
+struct Allowed {
+    what: Pattern,
+    reason: String,
+}
+
+#[derive(Clone, Debug)]
+enum Pattern {
+    /// Part of the path of a function in the stack.
+    Site(String),
+    /// What holds the block.
+    HeldBy(HeldBy),
+}
+
+/// Why a check could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeakCheckError {
+    /// scrubjay is not the program's global allocator.
+    NotTheAllocator,
+    /// There is no registry of live blocks: see [`crate::Config::live_blocks`].
+    NoRegistry,
+    /// Too many checks at one time, or no memory for their records.
+    NoRoom,
+}
+
+impl fmt::Display for LeakCheckError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotTheAllocator => "scrubjay is not the program's global allocator",
+            Self::NoRegistry => {
+                "there is no registry of live blocks: have one from the start of the process, by \
+                 Config::live_blocks(true) or SCRUBJAY_LIVE=on"
+            }
+            Self::NoRoom => "too many leak checks at one time",
+        })
+    }
+}
+
+impl std::error::Error for LeakCheckError {}
+
+impl LeakCheck {
+    /// A check that nothing is leaked.
+    pub fn new() -> Self {
+        let limits = Limits {
+            leaked_bytes: 0,
+            leaked_blocks: 0,
+            peak_bytes: None,
+            allocated_bytes: None,
+            allocated_blocks: None,
+        };
+        let settle = Duration::from_secs(1);
+        Self { name: None, limits, allowed: Vec::new(), settle, rounds_max: 32 }
+    }
+
+    /// What reports call it; the path of the function that the work stands in
+    /// unless told otherwise.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How many bytes may be leaked; 0 unless told otherwise.
+    pub fn leaked_bytes(mut self, bytes: u64) -> Self {
+        self.limits.leaked_bytes = bytes;
+        self
+    }
+
+    /// How many blocks may be leaked; 0 unless told otherwise.
+    pub fn leaked_blocks(mut self, blocks: u64) -> Self {
+        self.limits.leaked_blocks = blocks;
+        self
+    }
+
+    /// How many bytes may be live at one time, in one round.
+    pub fn peak_bytes(mut self, bytes: u64) -> Self {
+        self.limits.peak_bytes = Some(bytes);
+        self
+    }
+
+    /// How many bytes may be allocated in all, in one round. A realloc allocates
+    /// its new size.
+    pub fn allocated_bytes(mut self, bytes: u64) -> Self {
+        self.limits.allocated_bytes = Some(bytes);
+        self
+    }
+
+    /// How many allocations there may be, in one round. A realloc is one more.
+    pub fn allocated_blocks(mut self, blocks: u64) -> Self {
+        self.limits.allocated_blocks = Some(blocks);
+        self
+    }
+
+    /// Lets leaks pass in whose stack a function has this in its path, for a
+    /// reason. A report says what was let pass, and which of these did not
+    /// match anything.
+    pub fn allow_site(mut self, path: impl Into<String>, reason: impl Into<String>) -> Self {
+        let what = Pattern::Site(path.into());
+        self.allowed.push(Allowed { what, reason: reason.into() });
+        self
+    }
+
+    /// Lets leaks pass that this holds, for a reason.
+    pub fn allow_held_by(mut self, holder: HeldBy, reason: impl Into<String>) -> Self {
+        let what = Pattern::HeldBy(holder);
+        self.allowed.push(Allowed { what, reason: reason.into() });
+        self
+    }
+
+    /// How long blocks that other threads are about to release get for it before
+    /// they are called leaked; a second unless told otherwise. Costs time only
+    /// where there is something to wait for.
+    pub fn settle(mut self, time: Duration) -> Self {
+        self.settle = time;
+        self
+    }
+
+    /// How often the work may run while something grows: 32 rounds unless told
+    /// otherwise. With 1 it runs once, and what is still held is not judged.
+    pub fn rounds(mut self, count: u32) -> Self {
+        self.rounds_max = count.max(1);
+        self
+    }
+
+    /// Runs the work: once, if nothing is left of it, or if what is left can
+    /// already be judged; else as often as it takes to see what grows.
+    ///
+    /// # Errors
+    /// Where no check could be made; the work did not run then.
+    pub fn run<F: FnMut()>(self, mut work: F) -> Result<LeakReport, LeakCheckError> {
+        let running = Running::begin(self, core::any::type_name::<F>())?;
+        Ok(running.rounds(&mut work))
+    }
+
+    /// Runs work that can run only once. Without further rounds what something
+    /// still holds is reported as kept, and is no leak.
+    ///
+    /// # Errors
+    /// Where no check could be made; the work did not run then.
+    pub fn run_once<T, F: FnOnce() -> T>(self, work: F) -> Result<(T, LeakReport), LeakCheckError> {
+        let running = Running::begin(self, core::any::type_name::<F>())?;
+        Ok(running.once(work))
+    }
+
+    /// As [`LeakCheck::run`], for tests.
+    ///
+    /// # Panics
+    /// With the report where something is leaked or a limit is exceeded, and
+    /// where no check could be made.
+    #[track_caller]
+    pub fn assert<F: FnMut()>(self, work: F) {
+        match self.run(work) {
+            Ok(report) => report.assert(),
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// As [`LeakCheck::run_once`], for tests.
+    ///
+    /// # Panics
+    /// As for [`LeakCheck::assert`].
+    #[track_caller]
+    pub fn assert_once<T, F: FnOnce() -> T>(self, work: F) -> T {
+        match self.run_once(work) {
+            Ok((done, report)) => {
+                report.assert();
+                done
+            }
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// Checks what its thread does, and what that hands on, until the guard is
+    /// finished or dropped.
+    ///
+    /// # Errors
+    /// Where no check could be made.
+    pub fn guard(self) -> Result<LeakGuard, LeakCheckError> {
+        let name = std::thread::current().name().unwrap_or("a guard").to_owned();
+        Ok(LeakGuard { running: Some(Running::begin(self, &name)?.enter()) })
+    }
+}
+
+impl Default for LeakCheck {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A check of what happens while it lives: see [`LeakCheck::guard`]. Dropped, it
+/// fails as [`LeakCheck::assert`] does, unless its thread is panicking already.
+#[derive(Debug)]
+#[must_use = "it checks what happens while it lives"]
+pub struct LeakGuard {
+    running: Option<running::Entered>,
+}
+
+impl LeakGuard {
+    /// Ends the check and answers what it found.
+    pub fn finish(mut self) -> LeakReport {
+        match self.running.take() {
+            Some(entered) => entered.finish(),
+            None => LeakReport::default(),
+        }
+    }
+}
+
+impl Drop for LeakGuard {
+    fn drop(&mut self) {
+        if let Some(entered) = self.running.take()
+            && !std::thread::panicking()
+        {
+            entered.finish().assert();
+        }
+    }
+}
+
+/// Whether checks can be made.
+fn ready() -> Result<(), LeakCheckError> {
+    process::begin_now(&crate::Config::new()).ok_or(LeakCheckError::NotTheAllocator)?;
+    clock::begin();
+    if control::mode() & LIVE == 0 {
+        return Err(LeakCheckError::NoRegistry);
+    }
+    Ok(())
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "what a failing test does")]
+fn fail(why: &impl fmt::Display) -> ! {
+    panic!("{why}")
+}

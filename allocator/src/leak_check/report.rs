@@ -1,0 +1,330 @@
+//! What a check found, for people and for programs.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::fail;
+use super::survey::Group;
+use super::symbols::{self, Frame};
+use crate::{site, tag, thread};
+
+/// How a block is held at the end of a check, the strongest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HeldBy {
+    /// Nothing in the process points to it.
+    Nothing,
+    /// Nothing but a group of lost blocks that hold each other.
+    Cycle,
+    /// Another lost block.
+    Lost,
+    /// A static.
+    Static,
+    /// A thread-local of a thread that lives.
+    ThreadLocal,
+    /// The stack or a register of a thread that lives.
+    Stack,
+    /// Memory that is neither the program's heap nor a static: of C code, or
+    /// mapped by others.
+    Elsewhere,
+    /// It was not looked at.
+    #[default]
+    Unknown,
+}
+
+/// What makes a block a leak, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LeakKind {
+    /// Nothing reaches it any more.
+    Lost,
+    /// It is held, and more of it with every round.
+    Growing,
+    /// It is held, and that does not grow: no leak.
+    Kept,
+}
+
+/// Blocks of one site that are left of the work.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Leak {
+    /// Why it is called a leak.
+    pub kind: LeakKind,
+    /// What still holds the blocks.
+    pub held_by: HeldBy,
+    /// Bytes, as the program asked for them.
+    pub bytes: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Their tag.
+    pub tag: &'static str,
+    /// The name of the thread that allocated the first of them; empty where it
+    /// has none.
+    pub thread: String,
+    /// How long ago that was.
+    pub age: Duration,
+    /// The stack, innermost frame first; empty without [`crate::Config::stacks`].
+    pub frames: Vec<Frame>,
+    /// Bytes that were held after 1, 2, 4 … rounds.
+    pub levels: Vec<u64>,
+}
+
+/// A limit of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Bytes leaked.
+    LeakedBytes,
+    /// Blocks leaked.
+    LeakedBlocks,
+    /// Bytes live at one time.
+    PeakBytes,
+    /// Bytes allocated in all.
+    AllocatedBytes,
+    /// Allocations.
+    AllocatedBlocks,
+}
+
+/// A limit that is exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exceeded {
+    /// Which.
+    pub limit: Limit,
+    /// What was found.
+    pub found: u64,
+    /// What is allowed.
+    pub allowed: u64,
+}
+
+/// Which signals a verdict had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Signals {
+    /// What nothing reaches.
+    pub reach: bool,
+    /// What the work leaves behind beyond its first round.
+    pub warm_up: bool,
+    /// What grows with every further round.
+    pub growth: bool,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+#[must_use = "a report that nobody reads lets every leak pass"]
+pub struct LeakReport {
+    /// What the check is called.
+    pub name: String,
+    /// How often the work ran.
+    pub rounds: u32,
+    /// What the verdict is made of.
+    pub signals: Signals,
+    /// The leaks, the largest first.
+    pub leaks: Vec<Leak>,
+    /// Leaks that were let pass, each with the reason.
+    pub allowed: Vec<(Leak, String)>,
+    /// Reasons to let a leak pass where there was none.
+    pub unused: Vec<String>,
+    /// What is held and does not grow: no leaks.
+    pub kept: Vec<Leak>,
+    /// Limits that are exceeded.
+    pub exceeded: Vec<Exceeded>,
+    /// Greatest number of bytes live at one time, in the best round.
+    pub peak_bytes: u64,
+    /// How long all threads stood still for the last look, in nanoseconds.
+    pub pause_ns: Option<u64>,
+    /// What could make the verdict wrong.
+    pub doubts: Vec<String>,
+}
+
+/// How many leaks are shown, and how many frames of each.
+const SHOWN_MAX: usize = 10;
+const FRAMES_SHOWN_MAX: usize = 8;
+
+impl HeldBy {
+    /// Whether nothing reaches it.
+    pub(super) fn is_lost(self) -> bool {
+        matches!(self, Self::Nothing | Self::Cycle | Self::Lost)
+    }
+}
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Nothing => "nothing reaches it",
+            Self::Cycle => "only its own cycle reaches it",
+            Self::Lost => "only lost blocks reach it",
+            Self::Static => "held by a static",
+            Self::ThreadLocal => "held by a thread-local",
+            Self::Stack => "held by a stack",
+            Self::Elsewhere => "held by memory of others",
+            Self::Unknown => "what holds it is unknown",
+        })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::LeakedBytes => "bytes leaked",
+            Self::LeakedBlocks => "blocks leaked",
+            Self::PeakBytes => "bytes live at one time",
+            Self::AllocatedBytes => "bytes allocated",
+            Self::AllocatedBlocks => "allocations",
+        })
+    }
+}
+
+impl Leak {
+    pub(super) fn of(group: &Group, kind: LeakKind, levels: Vec<u64>) -> Self {
+        let slot = thread::used().find(|slot| slot.thread_number() == group.thread);
+        Self {
+            kind,
+            held_by: group.held_by,
+            bytes: group.bytes,
+            blocks: group.blocks,
+            tag: tag::name(site::tag_of(group.site)).unwrap_or("unknown"),
+            thread: slot.map(thread::Slot::name).unwrap_or_default(),
+            age: crate::clock::since(group.born),
+            frames: symbols::of(group.site, <[Frame]>::to_vec),
+            levels,
+        }
+    }
+
+    /// The first frame that is neither the library's nor an allocator's.
+    pub fn user_frame(&self) -> Option<&Frame> {
+        self.frames.iter().find(|frame| !frame.is_library())
+    }
+
+    fn order(&self) -> impl Ord + use<> {
+        let function = self.user_frame().map(|frame| frame.function.clone());
+        (self.kind, u64::MAX - self.bytes, function, self.tag)
+    }
+}
+
+impl LeakReport {
+    /// Bytes leaked, those that were let pass left out.
+    pub fn leaked_bytes(&self) -> u64 {
+        self.leaks.iter().map(|leak| leak.bytes).sum()
+    }
+
+    /// Blocks leaked, those that were let pass left out.
+    pub fn leaked_blocks(&self) -> u64 {
+        self.leaks.iter().map(|leak| leak.blocks).sum()
+    }
+
+    /// Whether no limit is exceeded, that on leaks included.
+    pub fn is_ok(&self) -> bool {
+        self.exceeded.is_empty()
+    }
+
+    /// Fails unless no limit is exceeded.
+    ///
+    /// # Panics
+    /// With the report.
+    #[track_caller]
+    pub fn assert(&self) {
+        if !self.is_ok() {
+            fail(self);
+        }
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.leaks.sort_by_cached_key(Leak::order);
+        self.kept.sort_by_cached_key(Leak::order);
+        self.allowed.sort_by_cached_key(|(leak, _)| leak.order());
+    }
+}
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_ok() {
+            return write!(out, "{}: nothing is leaked", self.name);
+        }
+        let (bytes, blocks) = (self.leaked_bytes(), self.leaked_blocks());
+        if blocks > 0 {
+            writeln!(out, "{} leaks {bytes} bytes in {blocks} blocks", self.name)?;
+        } else {
+            writeln!(out, "{} takes more than it may", self.name)?;
+        }
+        let is_about_leaks =
+            |over: &&Exceeded| matches!(over.limit, Limit::LeakedBytes | Limit::LeakedBlocks);
+        for over in self.exceeded.iter().filter(|over| !is_about_leaks(over) || over.allowed > 0) {
+            writeln!(out, "  {} {}, where {} may be", over.found, over.limit, over.allowed)?;
+        }
+        for leak in self.leaks.iter().take(SHOWN_MAX) {
+            leak.show(out)?;
+        }
+        if let Some(rest) = self.leaks.len().checked_sub(SHOWN_MAX).filter(|&rest| rest > 0) {
+            writeln!(out, "  … and {rest} sites more")?;
+        }
+        let kept: u64 = self.kept.iter().map(|leak| leak.bytes).sum();
+        if kept > 0 {
+            writeln!(out, "  kept, and no leak: {kept} bytes of {} sites", self.kept.len())?;
+        }
+        for (leak, reason) in &self.allowed {
+            writeln!(out, "  let pass: {} bytes ({reason})", leak.bytes)?;
+        }
+        for reason in &self.unused {
+            writeln!(out, "  nothing to let pass: {reason}")?;
+        }
+        write!(out, "  {}", self.signals)?;
+        if self.rounds > 1 {
+            write!(out, ", {} rounds", self.rounds)?;
+        }
+        for doubt in &self.doubts {
+            write!(out, "\n  {doubt}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Signals {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signals = [
+            (self.reach, "what nothing reaches"),
+            (self.warm_up, "a warm-up round"),
+            (self.growth, "growth over rounds"),
+        ];
+        let had: Vec<&str> =
+            signals.iter().filter(|(had, _)| *had).map(|(_, signal)| *signal).collect();
+        write!(out, "judged by {}", if had.is_empty() { "nothing".into() } else { had.join(", ") })
+    }
+}
+
+impl Leak {
+    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, blocks) = (self.bytes, self.blocks);
+        let held_by = self.held_by;
+        write!(out, "  {bytes} bytes in {blocks} blocks, ")?;
+        match self.kind {
+            LeakKind::Growing => {
+                let levels: Vec<String> = self.levels.iter().map(u64::to_string).collect();
+                write!(out, "{held_by} and growing: {} bytes", levels.join(", "))?;
+            }
+            LeakKind::Lost | LeakKind::Kept => write!(out, "{held_by}")?,
+        }
+        let thread = if self.thread.is_empty() { "a thread" } else { &self.thread };
+        writeln!(out, "; tag {}, {thread}, {:.1?} old", self.tag, self.age)?;
+        let first = self.frames.iter().position(|frame| !frame.is_library());
+        let shown = self.frames.iter().skip(first.unwrap_or(0));
+        let mut hidden = first.unwrap_or(0);
+        let mut count = 0;
+        for frame in shown {
+            if frame.is_end() || count == FRAMES_SHOWN_MAX {
+                break;
+            }
+            if frame.is_library() {
+                hidden += 1;
+                continue;
+            }
+            writeln!(out, "    {frame}")?;
+            count += 1;
+        }
+        if hidden > 0 {
+            writeln!(out, "    ({hidden} frames of libraries are left out)")?;
+        }
+        Ok(())
+    }
+}
