@@ -173,13 +173,15 @@ pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]
 pub use leak_check::{
     Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError, LeakGuard, LeakKind, LeakReport,
-    Limit, Signals, assert_bounded,
+    Limit, Outcome, Signals, assert_bounded,
 };
 pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
 pub use scope::Scope;
+#[cfg(feature = "leak-check")]
+pub use scrubjay_macros::leak_check;
 pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
 pub use stack::scrub_stack;
 pub use switch::{ModeError, set_mode};

@@ -45,6 +45,17 @@ impl Bill {
             peak_bytes: self.peak_bytes.saturating_sub(before.live_bytes),
         }
     }
+
+    /// The lesser of each figure.
+    pub(crate) fn min(&self, other: &Self) -> Self {
+        Self {
+            allocated_bytes: self.allocated_bytes.min(other.allocated_bytes),
+            allocated_blocks: self.allocated_blocks.min(other.allocated_blocks),
+            live_bytes: self.live_bytes.min(other.live_bytes),
+            live_blocks: self.live_blocks.min(other.live_blocks),
+            peak_bytes: self.peak_bytes.min(other.peak_bytes),
+        }
+    }
 }
 
 /// The owner with number `n` stands at `n % OWNERS_MAX`.

@@ -45,3 +45,23 @@ fn a_thread_takes_its_context_along() {
     println!("{report} {report:#?}");
     assert_eq!(report.kept[0].bytes, 12_345);
 }
+
+#[scrubjay::leak_check]
+#[test]
+fn an_attribute_checks_a_test() {
+    black_box(vec![1_u8; 100]);
+}
+
+#[scrubjay::leak_check(leaked_bytes(16), leaked_blocks(1), once)]
+#[test]
+fn an_attribute_has_settings() -> Result<(), String> {
+    std::mem::forget(black_box(Box::new([1_u64; 2])));
+    Ok(())
+}
+
+#[scrubjay::leak_check]
+#[test]
+#[should_panic(expected = "leaks")]
+fn a_failure_says_how_much() {
+    std::mem::forget(black_box(Box::new([1_u64; 3])));
+}

@@ -1,4 +1,4 @@
-//! What grows: how much a site held after some of the rounds.
+//! What grows: how much a place held after some of the rounds.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ const LOOKS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 /// Over how many looks in a row it has to grow.
 const STEPS: usize = 3;
 
-/// Bytes held after each look so far, by site.
+/// Bytes held after each look so far, by place.
 #[derive(Debug, Default)]
 pub(super) struct Growth {
-    looks: Vec<BTreeMap<u32, u64>>,
+    looks: Vec<BTreeMap<u64, u64>>,
 }
 
 impl Growth {
@@ -20,41 +20,41 @@ impl Growth {
         LOOKS.get(self.looks.len()).copied().filter(|&round| round <= most)
     }
 
-    /// Notes what each site holds.
-    pub(super) fn look(&mut self, held: impl Iterator<Item = (u32, u64)>) {
-        let mut bytes: BTreeMap<u32, u64> = BTreeMap::new();
-        for (site, size) in held {
-            *bytes.entry(site).or_default() += size;
+    /// Notes what each place holds.
+    pub(super) fn look(&mut self, held: impl Iterator<Item = (u64, u64)>) {
+        let mut bytes: BTreeMap<u64, u64> = BTreeMap::new();
+        for (place, size) in held {
+            *bytes.entry(place).or_default() += size;
         }
         self.looks.push(bytes);
     }
 
-    /// Whether a site may turn out to be growing, so that another look is worth
+    /// Whether a place may turn out to be growing, so that another look is worth
     /// its rounds. What is made at first use stops after the first.
     pub(super) fn is_open(&self) -> bool {
         match &self.looks[..] {
             [] | [_] => true,
             [.., before, last] => {
-                last.iter().any(|(site, bytes)| *bytes > before.get(site).copied().unwrap_or(0))
+                last.iter().any(|(place, bytes)| *bytes > before.get(place).copied().unwrap_or(0))
             }
         }
     }
 
-    /// Whether a site grew from each of the last looks to the next.
-    pub(super) fn grows(&self, site: u32) -> bool {
-        let levels = self.levels(site);
+    /// Whether a place grew from each of the last looks to the next.
+    pub(super) fn grows(&self, place: u64) -> bool {
+        let levels = self.levels(place);
         let Some(start) = levels.len().checked_sub(STEPS + 1) else { return false };
         levels[start..].windows(2).all(|pair| pair[0] < pair[1])
     }
 
-    /// How many looks there were, and after how many rounds the last.
-    pub(super) fn last_round(&self) -> u32 {
-        self.looks.len().checked_sub(1).and_then(|last| LOOKS.get(last)).copied().unwrap_or(0)
+    /// Whether there were looks enough to tell.
+    pub(super) fn is_judged(&self) -> bool {
+        self.looks.len() > STEPS || !self.is_open()
     }
 
-    /// What a site held after each look.
-    pub(super) fn levels(&self, site: u32) -> Vec<u64> {
-        self.looks.iter().map(|look| look.get(&site).copied().unwrap_or(0)).collect()
+    /// What a place held after each look.
+    pub(super) fn levels(&self, place: u64) -> Vec<u64> {
+        self.looks.iter().map(|look| look.get(&place).copied().unwrap_or(0)).collect()
     }
 }
 

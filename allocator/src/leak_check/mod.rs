@@ -8,6 +8,7 @@
 
 mod bounded;
 mod growth;
+mod outcome;
 mod paths;
 mod report;
 mod running;
@@ -21,6 +22,7 @@ use crate::control::{self, LIVE};
 use crate::{clock, process};
 
 pub use bounded::assert_bounded;
+pub use outcome::Outcome;
 pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
 pub use symbols::Frame;
 
@@ -201,8 +203,12 @@ impl LeakCheck {
     /// # Errors
     /// Where no check could be made; the work did not run then.
     pub fn run<F: FnMut()>(self, mut work: F) -> Result<LeakReport, LeakCheckError> {
-        let running = Running::begin(self, core::any::type_name::<F>())?;
-        Ok(running.rounds(&mut work))
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = Running::begin(self, path)?;
+        while running.wants_round() {
+            running.round(&mut work);
+        }
+        Ok(running.judge())
     }
 
     /// Runs work that can run only once. Without further rounds what something
@@ -211,8 +217,10 @@ impl LeakCheck {
     /// # Errors
     /// Where no check could be made; the work did not run then.
     pub fn run_once<T, F: FnOnce() -> T>(self, work: F) -> Result<(T, LeakReport), LeakCheckError> {
-        let running = Running::begin(self, core::any::type_name::<F>())?;
-        Ok(running.once(work))
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = Running::begin(self.rounds(1), path)?;
+        let done = running.round(work);
+        Ok((done, running.judge()))
     }
 
     /// As [`LeakCheck::run`], for tests.
@@ -243,6 +251,73 @@ impl LeakCheck {
         }
     }
 
+    /// As [`LeakCheck::assert`], for what may fail as a test does: a failure is
+    /// answered, and nothing is judged then. What the attribute
+    /// [`crate::leak_check`] calls.
+    ///
+    /// # Panics
+    /// As for [`LeakCheck::assert`].
+    #[track_caller]
+    pub fn test<O: Outcome, F: FnMut() -> O>(self, mut work: F) -> O {
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = self.begun(path);
+        let mut failed = None;
+        while failed.is_none() && running.wants_round() {
+            let outcome = running.round(&mut work);
+            if outcome.is_failure() {
+                failed = Some(outcome);
+            }
+        }
+        failed.unwrap_or_else(|| running.asserted())
+    }
+
+    /// As [`LeakCheck::test`], for what can run only once.
+    ///
+    /// # Panics
+    /// As for [`LeakCheck::assert`].
+    #[track_caller]
+    pub fn test_once<O: Outcome, F: FnOnce() -> O>(self, work: F) -> O {
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = self.rounds(1).begun(path);
+        let outcome = running.round(work);
+        if outcome.is_failure() { outcome } else { running.asserted() }
+    }
+
+    /// As [`LeakCheck::test`], for asynchronous work: each poll of it works for
+    /// the check, on whichever thread it happens. Tasks that it spawns are handed
+    /// on by [`crate::Context::follow`].
+    ///
+    /// # Panics
+    /// As for [`LeakCheck::assert`].
+    pub async fn test_async<O: Outcome, F: AsyncFnMut() -> O>(self, mut work: F) -> O {
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = self.begun(path);
+        let mut failed = None;
+        while failed.is_none() && running.wants_round() {
+            let outcome = running.round_async(work()).await;
+            if outcome.is_failure() {
+                failed = Some(outcome);
+            }
+        }
+        failed.unwrap_or_else(|| running.asserted())
+    }
+
+    /// As [`LeakCheck::test_async`], for what can run only once.
+    ///
+    /// # Panics
+    /// As for [`LeakCheck::assert`].
+    pub async fn test_async_once<O: Outcome, F: AsyncFnOnce() -> O>(self, work: F) -> O {
+        let path = paths::of_type(core::any::type_name::<F>());
+        let mut running = self.rounds(1).begun(path);
+        let outcome = running.round_async(work()).await;
+        if outcome.is_failure() { outcome } else { running.asserted() }
+    }
+
+    #[track_caller]
+    fn begun(self, path: &str) -> Running {
+        Running::begin(self, path).unwrap_or_else(|error| fail(&error))
+    }
+
     /// Checks what its thread does, and what that hands on, until the guard is
     /// finished or dropped.
     ///
@@ -250,7 +325,7 @@ impl LeakCheck {
     /// Where no check could be made.
     pub fn guard(self) -> Result<LeakGuard, LeakCheckError> {
         let name = std::thread::current().name().unwrap_or("a guard").to_owned();
-        Ok(LeakGuard { running: Some(Running::begin(self, &name)?.enter()) })
+        Ok(LeakGuard { running: Some(Running::begin(self.rounds(1), &name)?.enter()) })
     }
 }
 

@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::growth::Growth;
+use super::outcome::Outcome;
 use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::survey::{Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, paths, ready};
@@ -28,12 +29,19 @@ pub(super) struct Running {
     owner: u32,
     /// When, in ticks.
     start: u64,
+    rounds: u32,
+    /// After which round it is to be looked at what is left; 0 for never more.
+    next_look: u32,
+    growth: Growth,
+    /// The least that a round took.
+    least: Option<Bill>,
 }
 
 /// A check whose context is the thread's.
 #[derive(Debug)]
 pub(super) struct Entered {
     running: Running,
+    before: Bill,
     adopted: Adopted,
 }
 
@@ -57,14 +65,22 @@ fn thread_number() -> u32 {
 }
 
 impl Running {
-    /// Begins a context for work of that type, or under that name.
-    pub(super) fn begin(check: LeakCheck, work: &str) -> Result<Self, LeakCheckError> {
+    /// Begins a context for work in the function of that path.
+    pub(super) fn begin(check: LeakCheck, path: &str) -> Result<Self, LeakCheckError> {
         ready()?;
         let owner = owner::begin(thread_number()).ok_or(LeakCheckError::NoRoom)?;
         apart(|| {
-            let path = paths::of_type(work).to_owned();
-            paths::note(&path);
-            let running = Self { check, path, owner, start: clock::ticks() };
+            paths::note(path);
+            let running = Self {
+                check,
+                path: path.to_owned(),
+                owner,
+                start: clock::ticks(),
+                rounds: 0,
+                next_look: 1,
+                growth: Growth::default(),
+                least: None,
+            };
             running.is_counted().then_some(running).ok_or(LeakCheckError::NotTheAllocator)
         })
     }
@@ -87,57 +103,61 @@ impl Running {
 
     /// Makes the context the thread's.
     pub(super) fn enter(self) -> Entered {
+        let before = self.round_begins();
         let adopted = Context::of(self.owner).adopt();
-        Entered { running: self, adopted }
+        Entered { running: self, before, adopted }
     }
 
-    /// Runs work once.
-    pub(super) fn once<T>(self, work: impl FnOnce() -> T) -> (T, LeakReport) {
+    /// Whether the work has to run once more for a verdict.
+    pub(super) fn wants_round(&mut self) -> bool {
+        if self.rounds == self.next_look {
+            self.next_look = apart(|| self.look());
+        }
+        self.rounds < self.next_look
+    }
+
+    /// Looks at what is left, and answers after which round to do so again; 0
+    /// where it can be judged.
+    fn look(&mut self) -> u32 {
+        self.calm_down();
+        let survey = Survey::take(self.owner, self.start, &self.path);
+        self.growth.look(survey.groups().map(|group| (group.place, group.bytes)));
+        let is_clear = survey.groups().next().is_none() || survey.groups().any(Group::is_lost);
+        if is_clear || !self.growth.is_open() {
+            return 0;
+        }
+        self.growth.next_look(self.check.rounds_max).unwrap_or(0)
+    }
+
+    /// Runs the work once.
+    pub(super) fn round<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let before = self.round_begins();
         let adopted = Context::of(self.owner).adopt();
         let done = work();
         drop(adopted);
-        let report = apart(|| self.judge_once());
-        (done, report)
+        self.round_ends(&before);
+        done
     }
 
-    /// Runs work as often as it takes.
-    pub(super) fn rounds(self, work: &mut dyn FnMut()) -> LeakReport {
-        let mut growth = Growth::default();
-        let mut bills = Vec::new();
-        let mut round = 0;
-        loop {
-            let next = growth.next_look(self.check.rounds_max);
-            let Some(next) = next.filter(|_| round == 0 || growth.is_open()) else {
-                return apart(|| self.judge(&growth, &bills));
-            };
-            while round < next {
-                bills = self.round(work, bills);
-                round += 1;
-            }
-            let is_over = apart(|| {
-                self.calm_down();
-                let survey = Survey::take(self.owner, self.start, &self.path);
-                growth.look(survey.groups().map(|group| (group.site, group.bytes)));
-                survey.groups().next().is_none() || survey.groups().any(Group::is_lost)
-            });
-            if is_over {
-                return apart(|| self.judge(&growth, &bills));
-            }
-        }
+    /// The same, of asynchronous work.
+    pub(super) async fn round_async<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let before = self.round_begins();
+        let done = Context::of(self.owner).follow(work).await;
+        self.round_ends(&before);
+        done
     }
 
-    /// One round; its own figures are added to those before.
-    fn round(&self, work: &mut dyn FnMut(), mut bills: Vec<Bill>) -> Vec<Bill> {
+    fn round_begins(&self) -> Bill {
         if let Some(owner) = owner::get(self.owner) {
             owner.reset_peak();
         }
-        let before = self.bill();
-        let adopted = Context::of(self.owner).adopt();
-        work();
-        drop(adopted);
-        let after = self.bill();
-        apart(|| bills.push(after.since(&before)));
-        bills
+        self.bill()
+    }
+
+    fn round_ends(&mut self, before: &Bill) {
+        let bill = self.bill().since(before);
+        self.least = Some(self.least.map_or(bill, |least| least.min(&bill)));
+        self.rounds += 1;
     }
 
     /// Waits until what is left is zero, or does not change any more.
@@ -169,28 +189,35 @@ impl Running {
         }
     }
 
-    fn judge_once(&self) -> LeakReport {
-        self.calm_down();
-        let survey = self.settled(Group::is_lost);
-        self.report(&survey, &Growth::default(), 1, &[self.bill()])
+    /// The verdict.
+    pub(super) fn judge(mut self) -> LeakReport {
+        apart(|| {
+            if self.next_look != 0 {
+                self.look();
+            }
+            let survey = self.settled(|group| group.is_lost() || self.growth.grows(group.place));
+            self.report(&survey)
+        })
     }
 
-    fn judge(&self, growth: &Growth, bills: &[Bill]) -> LeakReport {
-        let survey = self.settled(|group| group.is_lost() || growth.grows(group.site));
-        self.report(&survey, growth, bills.len() as u32, bills)
+    /// Fails unless the verdict is good.
+    #[track_caller]
+    pub(super) fn asserted<O: Outcome>(self) -> O {
+        self.judge().assert();
+        O::passed()
     }
 
-    fn report(&self, survey: &Survey, growth: &Growth, rounds: u32, bills: &[Bill]) -> LeakReport {
+    fn report(&self, survey: &Survey) -> LeakReport {
         let name = self.check.name.clone().unwrap_or_else(|| self.path.clone());
         let mut report = LeakReport {
             name,
-            rounds,
+            rounds: self.rounds,
             signals: Signals {
                 reach: survey.is_scanned(),
-                warm_up: rounds > 1,
-                growth: growth.last_round() > 8,
+                warm_up: self.rounds > 1,
+                growth: self.growth.is_judged(),
             },
-            peak_bytes: bills.iter().map(|bill| bill.peak_bytes).min().unwrap_or(0),
+            peak_bytes: self.least.map_or(0, |least| least.peak_bytes),
             pause_ns: survey.pause_ns(),
             doubts: survey.doubts(),
             ..LeakReport::default()
@@ -199,10 +226,10 @@ impl Running {
         for group in survey.groups() {
             let kind = match group {
                 group if group.is_lost() => LeakKind::Lost,
-                group if growth.grows(group.site) => LeakKind::Growing,
+                group if self.growth.grows(group.place) => LeakKind::Growing,
                 _ => LeakKind::Kept,
             };
-            let leak = Leak::of(group, kind, growth.levels(group.site));
+            let leak = Leak::of(group, kind, self.growth.levels(group.place));
             let allowed = self.check.allowed.iter().position(|allowed| match &allowed.what {
                 Pattern::Site(path) => leak.frames.iter().any(|at| at.function.contains(path)),
                 Pattern::HeldBy(holder) => leak.held_by == *holder,
@@ -218,22 +245,22 @@ impl Running {
         }
         let unused = self.check.allowed.iter().zip(unused).filter(|(_, is_unused)| *is_unused);
         report.unused = unused.map(|(allowed, _)| allowed.reason.clone()).collect();
-        report.exceeded = self.exceeded(&report, bills);
+        report.exceeded = self.exceeded(&report);
         report.sort();
         report
     }
 
-    /// The limits that are exceeded: those of a round by the best of them, since
-    /// the first makes what later ones find.
-    fn exceeded(&self, report: &LeakReport, bills: &[Bill]) -> Vec<Exceeded> {
+    /// The limits that are exceeded: those of a round by the least of all rounds,
+    /// since the first makes what later ones find.
+    fn exceeded(&self, report: &LeakReport) -> Vec<Exceeded> {
         let limits = &self.check.limits;
-        let least = |figure: fn(&Bill) -> u64| bills.iter().map(figure).min().unwrap_or(0);
+        let least = self.least.unwrap_or_default();
         let leaked = [
             (Limit::LeakedBytes, report.leaked_bytes(), Some(limits.leaked_bytes)),
             (Limit::LeakedBlocks, report.leaked_blocks(), Some(limits.leaked_blocks)),
             (Limit::PeakBytes, report.peak_bytes, limits.peak_bytes),
-            (Limit::AllocatedBytes, least(|bill| bill.allocated_bytes), limits.allocated_bytes),
-            (Limit::AllocatedBlocks, least(|bill| bill.allocated_blocks), limits.allocated_blocks),
+            (Limit::AllocatedBytes, least.allocated_bytes, limits.allocated_bytes),
+            (Limit::AllocatedBlocks, least.allocated_blocks, limits.allocated_blocks),
         ];
         let over = leaked.into_iter().filter_map(|(limit, found, allowed)| {
             let allowed = allowed.filter(|&allowed| found > allowed)?;
@@ -246,8 +273,9 @@ impl Running {
 impl Entered {
     /// Ends the check and answers what it found.
     pub(super) fn finish(self) -> LeakReport {
-        let Self { running, adopted } = self;
+        let Self { mut running, before, adopted } = self;
         drop(adopted);
-        apart(|| running.judge_once())
+        running.round_ends(&before);
+        running.judge()
     }
 }

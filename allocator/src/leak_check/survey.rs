@@ -1,4 +1,4 @@
-//! What is left of a check's work, and what still holds it, by site.
+//! What is left of a check's work, and what still holds it, by place.
 //!
 //! Addresses of blocks stand in memory of scrubjay's own alone, which a scan
 //! leaves out: on the heap or on a stack they would pass for the program's.
@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use super::paths;
 use super::report::HeldBy;
+use super::symbols;
 use crate::live::{self, Block};
 use crate::site;
 use crate::{own, owner};
 
-/// What is left, by site and by what holds it.
+/// What is left, by place and by what holds it.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     groups: Vec<Group>,
@@ -19,9 +20,12 @@ pub(super) struct Survey {
     doubts: Vec<String>,
 }
 
-/// Blocks of one site that are held in one way.
+/// Blocks of one place that are held in one way.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
+    /// What its sites have in common: see [`symbols::place`].
+    pub(super) place: u64,
+    /// One of them.
     pub(super) site: u32,
     pub(super) held_by: HeldBy,
     pub(super) bytes: u64,
@@ -43,7 +47,7 @@ impl Survey {
     /// Looks at what an owner's blocks are, and at those that its work had
     /// others allocate since `start`. Without any it costs a look at each record.
     pub(super) fn take(owner: u32, start: u64, path: &str) -> Self {
-        let mut groups: BTreeMap<(u32, HeldBy), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(u64, HeldBy), Group> = BTreeMap::new();
         live::each(|block| {
             if is_of(&block, owner, start, path) {
                 add(&mut groups, &block, HeldBy::Unknown);
@@ -77,8 +81,10 @@ impl Survey {
     }
 }
 
-fn add(groups: &mut BTreeMap<(u32, HeldBy), Group>, block: &Block, held_by: HeldBy) {
-    let group = groups.entry((block.site, held_by)).or_insert(Group {
+fn add(groups: &mut BTreeMap<(u64, HeldBy), Group>, block: &Block, held_by: HeldBy) {
+    let place = symbols::place(block.site);
+    let group = groups.entry((place, held_by)).or_insert(Group {
+        place,
         site: block.site,
         held_by,
         bytes: 0,

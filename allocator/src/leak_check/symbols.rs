@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::site;
 
 /// One function of a stack; of an inlined call, one for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Frame {
     /// The function's path, without hash; empty where it is not known.
@@ -19,14 +20,26 @@ pub struct Frame {
     pub line: Option<u32>,
 }
 
+/// Frames by site.
 static KNOWN: LazyLock<Mutex<HashMap<u32, Vec<Frame>>>> = LazyLock::new(Mutex::default);
 
-/// Calls `then` with the frames of a site's stack, innermost first; none where
-/// the site has no stack. The first call for a site costs some microseconds a
-/// frame, the first of all as long as reading the program's symbols takes.
+/// Calls `then` with the frames of a site's stack, innermost first, those of the
+/// allocator left out; none where the site has no stack. The first call for a
+/// site costs some microseconds a frame, the first of all as long as reading the
+/// program's symbols takes.
 pub(super) fn of<T>(site: u32, then: impl FnOnce(&[Frame]) -> T) -> T {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     then(known.entry(site).or_insert_with(|| resolve(site)))
+}
+
+/// What sites have in common that differ in the allocator's own ways alone.
+pub(super) fn place(site: u32) -> u64 {
+    of(site, |frames| {
+        let mut hasher = DefaultHasher::new();
+        crate::site::tag_of(site).hash(&mut hasher);
+        frames.hash(&mut hasher);
+        hasher.finish()
+    })
 }
 
 fn resolve(site: u32) -> Vec<Frame> {
@@ -42,14 +55,34 @@ fn resolve(site: u32) -> Vec<Frame> {
             });
         });
     });
+    // The way through the allocator is not always the same.
+    let own = frames.iter().take(OWN_MAX).enumerate().filter(|(_, frame)| frame.is_own());
+    let entry = own.last().map_or(0, |(last, _)| last + 1);
+    frames.drain(..entry);
     frames
 }
+
+/// How many of a stack's first frames may be the allocator's own, inlined calls
+/// counted apart.
+const OWN_MAX: usize = 24;
+/// How their names begin.
+const OWN: [&str; 5] = [
+    "__rustc::__rust_",
+    "scrubjay::recorder::",
+    "scrubjay::take::",
+    "scrubjay::realloc::",
+    "<scrubjay::allocator::",
+];
 
 /// Crates whose frames say little about whose a leak is.
 const LIBRARIES: [&str; 8] =
     ["alloc::", "core::", "std::", "hashbrown::", "scrubjay::", "__rustc::", "__rust_", "<alloc::"];
 
 impl Frame {
+    fn is_own(&self) -> bool {
+        OWN.iter().any(|own| self.function.starts_with(own))
+    }
+
     /// Whether it is of the standard library, or of scrubjay.
     pub(super) fn is_library(&self) -> bool {
         let name = self.function.trim_start_matches('<').trim_start_matches("dyn ");
