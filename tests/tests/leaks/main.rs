@@ -1,0 +1,16 @@
+//! Claims about leak checks: a process a case, since what is made at first use
+//! is made once.
+
+use std::process::ExitCode;
+
+use scrubjay::{Config, Scrubjay};
+use scrubjay_tests::harness;
+
+mod leaks_are_told_from_traps;
+
+#[global_allocator]
+static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stacks(true));
+
+fn main() -> ExitCode {
+    harness::main(scrubjay_tests::claims![leaks_are_told_from_traps])
+}
