@@ -92,6 +92,7 @@ mod journal;
 mod late;
 #[cfg(feature = "leak-check")]
 #[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+#[expect(unsafe_code, reason = "says which of its types are plain")]
 mod leak_check;
 mod ledger;
 mod limits;

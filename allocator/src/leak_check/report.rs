@@ -143,6 +143,22 @@ const SHOWN_MAX: usize = 10;
 const FRAMES_SHOWN_MAX: usize = 8;
 
 impl HeldBy {
+    const ALL: [Self; 8] = [
+        Self::Nothing,
+        Self::Cycle,
+        Self::Lost,
+        Self::Static,
+        Self::ThreadLocal,
+        Self::Stack,
+        Self::Elsewhere,
+        Self::Unknown,
+    ];
+
+    /// By its number.
+    pub(super) fn of(number: u32) -> Self {
+        Self::ALL.get(number as usize).copied().unwrap_or_default()
+    }
+
     /// Whether nothing reaches it.
     pub(super) fn is_lost(self) -> bool {
         matches!(self, Self::Nothing | Self::Cycle | Self::Lost)

@@ -1,7 +1,8 @@
 //! What is left of a check's work, and what still holds it, by place.
 //!
 //! Addresses of blocks stand in memory of scrubjay's own alone, which a scan
-//! leaves out: on the heap or on a stack they would pass for the program's.
+//! leaves out, and in frames that are gone by then: elsewhere they would pass for
+//! the program's.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use super::paths;
 use super::report::HeldBy;
 use super::symbols;
 use crate::live::{self, Block};
+use crate::reach::{self, Counts, Held, List, Scan, ScanError};
 use crate::site;
 use crate::{own, owner};
 
@@ -44,21 +46,32 @@ impl Group {
 }
 
 impl Survey {
-    /// Looks at what an owner's blocks are, and at those that its work had
-    /// others allocate since `start`. Without any it costs a look at each record.
+    /// Looks at what an owner's blocks are, at those that its work had others
+    /// allocate since `start`, and at what holds them. Without any it costs a look
+    /// at each record.
     pub(super) fn take(owner: u32, start: u64, path: &str) -> Self {
-        let mut groups: BTreeMap<(u64, HeldBy), Group> = BTreeMap::new();
-        live::each(|block| {
-            if is_of(&block, owner, start, path) {
-                add(&mut groups, &block, HeldBy::Unknown);
-            }
-        });
+        if !is_any_left(owner, start, path) {
+            return Self::default();
+        }
         let mut doubts = Vec::new();
         match live::overflow_count() {
             0 => {}
             count => doubts.push(format!("{count} blocks found no record, and are not looked at")),
         }
-        Self { groups: groups.into_values().collect(), doubts, ..Self::default() }
+        let mut groups = BTreeMap::new();
+        let mut pause_ns = None;
+        match look_around() {
+            Ok((found, counts)) => {
+                pause_ns = Some(counts.pause_ns);
+                doubt(&mut doubts, &counts);
+                sum_up(&mut groups, &found, owner, start, path);
+            }
+            Err(error) => {
+                doubts.push(format!("what holds blocks is not known: {error:?}"));
+                sum_up_unseen(&mut groups, owner, start, path);
+            }
+        }
+        Self { groups: groups.into_values().collect(), pause_ns, doubts }
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
@@ -81,7 +94,93 @@ impl Survey {
     }
 }
 
-fn add(groups: &mut BTreeMap<(u64, HeldBy), Group>, block: &Block, held_by: HeldBy) {
+/// How the block of a record is held.
+#[derive(Clone, Copy)]
+struct Found {
+    record: u32,
+    held_by: u32,
+}
+
+// SAFETY: integers.
+unsafe impl reach::Plain for Found {}
+
+#[inline(never)]
+fn is_any_left(owner: u32, start: u64, path: &str) -> bool {
+    let mut is_left = false;
+    live::each(|_, block| is_left = is_left || is_of(&block, owner, start, path));
+    is_left
+}
+
+/// Finds out what holds each block.
+#[inline(never)]
+fn look_around() -> Result<(List<Found>, Counts), ScanError> {
+    reach::aside(|aside| {
+        let room = live::end() as usize;
+        let mut blocks = List::new(room).ok_or(ScanError::NoRoom)?;
+        let mut found = List::new(room).ok_or(ScanError::NoRoom)?;
+        live::each(|record, Block { address, size, .. }| {
+            blocks.push(reach::Block { address, size, note: record.into() });
+        });
+        let scan = aside.scan(&mut blocks)?;
+        for (number, block) in (0..).zip(blocks.iter()) {
+            let held_by = holder(&scan, number) as u32;
+            found.push(Found { record: block.note as u32, held_by });
+        }
+        Ok((found, scan.counts))
+    })?
+}
+
+fn holder(scan: &Scan, block: u32) -> HeldBy {
+    match scan.root(block) {
+        Held::Static { .. } => HeldBy::Static,
+        Held::ThreadLocal { .. } => HeldBy::ThreadLocal,
+        Held::Stack { .. } | Held::Register { .. } => HeldBy::Stack,
+        Held::Elsewhere | Held::Block { .. } => HeldBy::Elsewhere,
+        Held::Lost | Held::LostThrough { .. } => match scan.held(block) {
+            Held::LostThrough { .. } => HeldBy::Lost,
+            _ if scan.cycle_of(block).is_some() => HeldBy::Cycle,
+            _ => HeldBy::Nothing,
+        },
+    }
+}
+
+/// What could make an answer wrong.
+fn doubt(doubts: &mut Vec<String>, counts: &Counts) {
+    if counts.running_count > 0 || !counts.is_stop_complete {
+        doubts.push(format!("{} threads or more did not stand still", counts.running_count));
+    }
+    if counts.missed_count > 0 {
+        doubts.push(format!("{} mappings may hold what is lost", counts.missed_count));
+    }
+    let unreadable = counts.unreadable_root_size + counts.unreadable_block_size;
+    if unreadable > 0 {
+        doubts.push(format!("{unreadable} bytes could not be read"));
+    }
+}
+
+type Groups = BTreeMap<(u64, HeldBy), Group>;
+
+#[inline(never)]
+fn sum_up(groups: &mut Groups, found: &[Found], owner: u32, start: u64, path: &str) {
+    for Found { record, held_by } in found {
+        if let Some(block) = live::get(*record)
+            && is_of(&block, owner, start, path)
+        {
+            add(groups, &block, HeldBy::of(*held_by));
+        }
+    }
+}
+
+#[inline(never)]
+fn sum_up_unseen(groups: &mut Groups, owner: u32, start: u64, path: &str) {
+    live::each(|_, block| {
+        if is_of(&block, owner, start, path) {
+            add(groups, &block, HeldBy::Unknown);
+        }
+    });
+}
+
+fn add(groups: &mut Groups, block: &Block, held_by: HeldBy) {
     let place = symbols::place(block.site);
     let group = groups.entry((place, held_by)).or_insert(Group {
         place,

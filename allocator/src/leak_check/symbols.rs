@@ -36,7 +36,7 @@ pub(super) fn of<T>(site: u32, then: impl FnOnce(&[Frame]) -> T) -> T {
 pub(super) fn place(site: u32) -> u64 {
     of(site, |frames| {
         let mut hasher = DefaultHasher::new();
-        crate::site::tag_of(site).hash(&mut hasher);
+        site::tag_of(site).hash(&mut hasher);
         frames.hash(&mut hasher);
         hasher.finish()
     })

@@ -138,23 +138,33 @@ pub(crate) fn overflow_count() -> u64 {
     OVERFLOW_COUNT.load(Ordering::Relaxed)
 }
 
-/// Calls `then` with each block. What other threads allocate and release
-/// meanwhile may be among them or not.
-pub(crate) fn each(mut then: impl FnMut(Block)) {
-    let Some(records) = RECORDS.get() else { return };
-    for record in &records[..free::end().min(LIVE_MAX as u32) as usize] {
-        let address = record.address.load(Ordering::Acquire) as usize;
-        if address != 0 {
-            then(Block {
-                address,
-                size: record.size.load(Ordering::Relaxed) as usize,
-                site: record.site.load(Ordering::Relaxed),
-                owner: record.owner.load(Ordering::Relaxed),
-                thread: record.thread.load(Ordering::Relaxed),
-                born: record.born.load(Ordering::Relaxed),
-            });
+/// Calls `then` with each block and the number of its record. What other threads
+/// allocate and release meanwhile may be among them or not.
+pub(crate) fn each(mut then: impl FnMut(u32, Block)) {
+    for number in 0..end() {
+        if let Some(block) = get(number) {
+            then(number, block);
         }
     }
+}
+
+/// The number behind that of the last record that was ever used.
+pub(crate) fn end() -> u32 {
+    free::end()
+}
+
+/// The block whose record has that number, if it is live.
+pub(crate) fn get(number: u32) -> Option<Block> {
+    let record = record(number)?;
+    let address = record.address.load(Ordering::Acquire) as usize;
+    (address != 0).then(|| Block {
+        address,
+        size: record.size.load(Ordering::Relaxed) as usize,
+        site: record.site.load(Ordering::Relaxed),
+        owner: record.owner.load(Ordering::Relaxed),
+        thread: record.thread.load(Ordering::Relaxed),
+        born: record.born.load(Ordering::Relaxed),
+    })
 }
 
 #[cfg(test)]
@@ -210,7 +220,7 @@ mod tests {
         });
         let kept: BTreeMap<usize, u32> = kept.into_iter().flatten().collect();
         let mut found = BTreeMap::new();
-        each(|live| {
+        each(|_, live| {
             assert_eq!(live, block(live.address));
             assert_eq!(found.insert(live.address, ()), None);
         });

@@ -37,7 +37,7 @@ use stop::Stop;
 use verdict::Verdict;
 
 pub(crate) use block::Block;
-pub(crate) use pages::{List, Pages};
+pub(crate) use pages::{List, Pages, Plain};
 pub(crate) use scan::{Counts, Scan};
 pub(crate) use stop::let_in;
 pub(crate) use verdict::Held;
