@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::growth::Growth;
 use super::outcome::Outcome;
 use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
-use super::survey::{Group, Survey};
+use super::survey::{Check, Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, paths, ready};
 use crate::clock;
 use crate::context::{Adopted, Context, set_owner};
@@ -33,6 +33,8 @@ pub(super) struct Running {
     /// After which round it is to be looked at what is left; 0 for never more.
     next_look: u32,
     growth: Growth,
+    /// The last look, if something was lost.
+    lost: Option<Survey>,
     /// The least that a round took.
     least: Option<Bill>,
 }
@@ -48,6 +50,7 @@ pub(super) struct Entered {
 impl Drop for Running {
     fn drop(&mut self) {
         owner::end(self.owner);
+        apart(|| paths::end(&self.path));
     }
 }
 
@@ -70,7 +73,7 @@ impl Running {
         ready()?;
         let owner = owner::begin(thread_number()).ok_or(LeakCheckError::NoRoom)?;
         apart(|| {
-            paths::note(path);
+            paths::begin(path);
             let running = Self {
                 check,
                 path: path.to_owned(),
@@ -79,6 +82,7 @@ impl Running {
                 rounds: 0,
                 next_look: 1,
                 growth: Growth::default(),
+                lost: None,
                 least: None,
             };
             running.is_counted().then_some(running).ok_or(LeakCheckError::NotTheAllocator)
@@ -120,10 +124,11 @@ impl Running {
     /// where it can be judged.
     fn look(&mut self) -> u32 {
         self.calm_down();
-        let survey = Survey::take(self.owner, self.start, &self.path);
+        let survey = self.settled(Group::is_lost);
         self.growth.look(survey.groups().map(|group| (group.place, group.bytes)));
-        let is_clear = survey.groups().next().is_none() || survey.groups().any(Group::is_lost);
-        if is_clear || !self.growth.is_open() {
+        let is_clean = survey.groups().next().is_none();
+        self.lost = Some(survey).filter(|survey| survey.groups().any(Group::is_lost));
+        if is_clean || self.lost.is_some() || !self.growth.is_open() {
             return 0;
         }
         self.growth.next_look(self.check.rounds_max).unwrap_or(0)
@@ -174,16 +179,23 @@ impl Running {
         }
     }
 
+    fn survey(&self) -> Survey {
+        Survey::take(&Check { owner: self.owner, start: self.start, path: &self.path })
+    }
+
     /// Waits until nothing is left that would be called a leak, or the time is
-    /// over; answers what is left then.
+    /// over; answers what is left then. Whatever the time, it is looked twice:
+    /// others may be moving a block at the first.
     fn settled(&self, is_leak: impl Fn(&Group) -> bool) -> Survey {
         let (start, mut step) = (Instant::now(), STEP_MAX);
+        let mut is_first = true;
         loop {
-            let survey = Survey::take(self.owner, self.start, &self.path);
+            let survey = self.survey();
             let left = self.check.settle.saturating_sub(start.elapsed());
-            if left.is_zero() || !survey.groups().any(&is_leak) {
+            if left.is_zero() && !is_first || !survey.groups().any(&is_leak) {
                 return survey;
             }
+            is_first = false;
             sleep(step.min(left));
             step *= 2;
         }
@@ -195,7 +207,9 @@ impl Running {
             if self.next_look != 0 {
                 self.look();
             }
-            let survey = self.settled(|group| group.is_lost() || self.growth.grows(group.place));
+            let is_leak = |group: &Group| group.is_lost() || self.growth.grows(group.place);
+            // What is lost was waited for.
+            let survey = self.lost.take().unwrap_or_else(|| self.settled(is_leak));
             self.report(&survey)
         })
     }

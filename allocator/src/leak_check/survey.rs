@@ -12,7 +12,7 @@ use super::symbols;
 use crate::live::{self, Block};
 use crate::reach::{self, Counts, Held, List, Scan, ScanError};
 use crate::site;
-use crate::{own, owner};
+use crate::{clock, own, owner};
 
 /// What is left, by place and by what holds it.
 #[derive(Debug, Default)]
@@ -20,6 +20,16 @@ pub(super) struct Survey {
     groups: Vec<Group>,
     pause_ns: Option<u64>,
     doubts: Vec<String>,
+}
+
+/// A check, as far as its blocks are known by it.
+pub(super) struct Check<'a> {
+    /// Its context.
+    pub(super) owner: u32,
+    /// When it began, in ticks.
+    pub(super) start: u64,
+    /// The path of the function that its work stands in.
+    pub(super) path: &'a str,
 }
 
 /// Blocks of one place that are held in one way.
@@ -46,11 +56,11 @@ impl Group {
 }
 
 impl Survey {
-    /// Looks at what an owner's blocks are, at those that its work had others
-    /// allocate since `start`, and at what holds them. Without any it costs a look
-    /// at each record.
-    pub(super) fn take(owner: u32, start: u64, path: &str) -> Self {
-        if !is_any_left(owner, start, path) {
+    /// Looks at what blocks a check's context has, at those that its work had
+    /// others allocate, and at what holds them. Without any it costs a look at
+    /// each record.
+    pub(super) fn take(check: &Check<'_>) -> Self {
+        if !is_any_left(check) {
             return Self::default();
         }
         let mut doubts = Vec::new();
@@ -60,15 +70,16 @@ impl Survey {
         }
         let mut groups = BTreeMap::new();
         let mut pause_ns = None;
+        let listed = clock::ticks();
         match look_around() {
             Ok((found, counts)) => {
                 pause_ns = Some(counts.pause_ns);
                 doubt(&mut doubts, &counts);
-                sum_up(&mut groups, &found, owner, start, path);
+                sum_up(&mut groups, &found, listed, check);
             }
             Err(error) => {
                 doubts.push(format!("what holds blocks is not known: {error:?}"));
-                sum_up_unseen(&mut groups, owner, start, path);
+                sum_up_unseen(&mut groups, check);
             }
         }
         Self { groups: groups.into_values().collect(), pause_ns, doubts }
@@ -99,15 +110,16 @@ impl Survey {
 struct Found {
     record: u32,
     held_by: u32,
+    address: usize,
 }
 
 // SAFETY: integers.
 unsafe impl reach::Plain for Found {}
 
 #[inline(never)]
-fn is_any_left(owner: u32, start: u64, path: &str) -> bool {
+fn is_any_left(check: &Check<'_>) -> bool {
     let mut is_left = false;
-    live::each(|_, block| is_left = is_left || is_of(&block, owner, start, path));
+    live::each(|_, block| is_left = is_left || check.is_of(&block));
     is_left
 }
 
@@ -124,7 +136,8 @@ fn look_around() -> Result<(List<Found>, Counts), ScanError> {
         let scan = aside.scan(&mut blocks)?;
         for (number, block) in (0..).zip(blocks.iter()) {
             let held_by = holder(&scan, number) as u32;
-            found.push(Found { record: block.note as u32, held_by });
+            let record = block.note as u32;
+            found.push(Found { record, held_by, address: block.address });
         }
         Ok((found, scan.counts))
     })?
@@ -161,20 +174,20 @@ fn doubt(doubts: &mut Vec<String>, counts: &Counts) {
 type Groups = BTreeMap<(u64, HeldBy), Group>;
 
 #[inline(never)]
-fn sum_up(groups: &mut Groups, found: &[Found], owner: u32, start: u64, path: &str) {
-    for Found { record, held_by } in found {
-        if let Some(block) = live::get(*record)
-            && is_of(&block, owner, start, path)
-        {
-            add(groups, &block, HeldBy::of(*held_by));
-        }
+fn sum_up(groups: &mut Groups, found: &[Found], listed: u64, check: &Check<'_>) {
+    for Found { record, held_by, address } in found {
+        let Some(block) = live::get(*record).filter(|block| check.is_of(block)) else { continue };
+        // Others may have moved it, or made another in its place, before they
+        // were stopped.
+        let is_it = block.address == *address && block.born < listed;
+        add(groups, &block, if is_it { HeldBy::of(*held_by) } else { HeldBy::Unknown });
     }
 }
 
 #[inline(never)]
-fn sum_up_unseen(groups: &mut Groups, owner: u32, start: u64, path: &str) {
+fn sum_up_unseen(groups: &mut Groups, check: &Check<'_>) {
     live::each(|_, block| {
-        if is_of(&block, owner, start, path) {
+        if check.is_of(&block) {
             add(groups, &block, HeldBy::Unknown);
         }
     });
@@ -198,18 +211,21 @@ fn add(groups: &mut Groups, block: &Block, held_by: HeldBy) {
     }
 }
 
-/// Whether a block is of a check's work.
-fn is_of(block: &Block, owner: u32, start: u64, path: &str) -> bool {
-    let tag = site::tag_of(block.site);
-    if own::is_own(tag) {
-        return false;
+impl Check<'_> {
+    /// Whether a block is of the check's work.
+    fn is_of(&self, block: &Block) -> bool {
+        let tag = site::tag_of(block.site);
+        if own::is_own(tag) {
+            return false;
+        }
+        let is_owned = block.owner == self.owner;
+        if block.born < self.start || tag == block.site {
+            return is_owned;
+        }
+        let is_direct = |owner: &owner::Owner| owner.is_own_thread(block.thread);
+        if owner::get(block.owner).is_some_and(is_direct) {
+            return is_owned;
+        }
+        paths::is_of(block.site, self.path).unwrap_or(is_owned)
     }
-    if block.born < start || tag == block.site {
-        return block.owner == owner;
-    }
-    let is_direct = |owner: &owner::Owner| owner.is_own_thread(block.thread);
-    if owner::get(block.owner).is_some_and(is_direct) {
-        return block.owner == owner;
-    }
-    paths::is_of(block.site, path).unwrap_or(block.owner == owner)
 }

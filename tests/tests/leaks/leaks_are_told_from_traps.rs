@@ -28,7 +28,8 @@ pub fn test() {
         for kind in [Kind::Lost, Kind::Kept, Kind::Clean] {
             let mut count = 0;
             let mut right = 0;
-            for verdict in verdicts.iter().filter(|is| is.case.half == half && is.case.kind == kind) {
+            for verdict in verdicts.iter().filter(|is| is.case.half == half && is.case.kind == kind)
+            {
                 count += 1;
                 right += usize::from(verdict.is_right());
             }

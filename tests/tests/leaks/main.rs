@@ -7,10 +7,14 @@ use scrubjay::{Config, Scrubjay};
 use scrubjay_tests::harness;
 
 mod leaks_are_told_from_traps;
+mod parallel_checks_do_not_see_each_other;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stacks(true));
 
 fn main() -> ExitCode {
-    harness::main(scrubjay_tests::claims![leaks_are_told_from_traps])
+    harness::main(scrubjay_tests::claims![
+        leaks_are_told_from_traps,
+        parallel_checks_do_not_see_each_other
+    ])
 }
