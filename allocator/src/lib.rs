@@ -119,7 +119,10 @@ mod published;
 #[expect(unsafe_code, reason = "looks at blocks that it holds back")]
 mod quarantine;
 #[expect(unsafe_code, reason = "reads all memory, and registers")]
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the leak check stands on it"))]
+#[cfg_attr(
+    not(any(test, feature = "leak-check")),
+    allow(dead_code, unused_imports, reason = "asked by leak checks alone")
+)]
 mod reach;
 #[expect(unsafe_code, reason = "moves blocks")]
 mod realloc;
