@@ -130,8 +130,9 @@ fn look_around() -> Result<(List<Found>, Counts), ScanError> {
         let room = live::end() as usize;
         let mut blocks = List::new(room).ok_or(ScanError::NoRoom)?;
         let mut found = List::new(room).ok_or(ScanError::NoRoom)?;
-        live::each(|record, Block { address, size, .. }| {
-            blocks.push(reach::Block { address, size, note: record.into() });
+        live::each(|record, Block { address, size, site, .. }| {
+            let is_own = own::is_own(site::tag_of(site));
+            blocks.push(reach::Block { address, size, note: record.into(), is_own });
         });
         let scan = aside.scan(&mut blocks)?;
         for (number, block) in (0..).zip(blocks.iter()) {

@@ -9,6 +9,8 @@ pub(crate) struct Block {
     pub(crate) size: usize,
     /// Whatever whoever asks wants to know the block by.
     pub(crate) note: u64,
+    /// Whether it is scrubjay's own: held, and holding nothing.
+    pub(crate) is_own: bool,
 }
 
 // SAFETY: it is made of integers, for which zeros are values.

@@ -219,9 +219,13 @@ impl<'b> Blocks<'b> {
         }
         blocks.sort_unstable_by_key(|block| block.address);
         let room = || {
-            let verdicts = Pages::new(blocks.len())?;
+            let mut verdicts = Pages::new(blocks.len())?;
             let queue = List::new(blocks.len())?;
             verdicts.populate(blocks.len());
+            for (verdict, _) in verdicts.iter_mut().zip(&*blocks).filter(|(_, block)| block.is_own)
+            {
+                *verdict = Verdict::of_root(Held::Elsewhere);
+            }
             queue.populate(blocks.len());
             Some(Self { index: Index::new(blocks)?, verdicts, queue })
         };

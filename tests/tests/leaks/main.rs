@@ -8,6 +8,7 @@ use scrubjay_tests::harness;
 
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
+mod shared_pools_raise_no_false_alarm;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stacks(true));
@@ -15,6 +16,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stac
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         leaks_are_told_from_traps,
-        parallel_checks_do_not_see_each_other
+        parallel_checks_do_not_see_each_other,
+        shared_pools_raise_no_false_alarm,
     ])
 }

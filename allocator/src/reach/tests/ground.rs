@@ -65,7 +65,7 @@ impl Ground {
     #[inline(never)]
     pub(super) fn add(&mut self, block: Hidden, size: usize) -> Hidden {
         let note = block.0 as u64;
-        assert!(self.blocks.push(Block { address: block.address(), size, note }));
+        assert!(self.blocks.push(Block { address: block.address(), size, note, is_own: false }));
         block
     }
 

@@ -134,7 +134,7 @@ fn blocks_may_be_listed_while_all_others_stand_still() {
         let stopped = aside.stop().ok()?;
         blocks.truncate(0);
         let size = 64;
-        blocks.push(reach::Block { address: block.address(), size, note: 0 });
+        blocks.push(reach::Block { address: block.address(), size, note: 0, is_own: false });
         Some(stopped.scan(blocks).ok()?.held(0))
     });
     assert_eq!(held, Ok(Some(LOST)));
