@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
@@ -22,7 +23,7 @@ cases! { "threads.rs":
         "the handle of a thread is forgotten, with the vector that it answered";
     Lost Open on_a_pool_thread at forget_in_pool: exactly(2, 2 * 904),
         "a pool's worker forgets what a run handed to it";
-    Kept Blind pool_threads_own at remember_in_pool: exactly(1, 1_666),
+    Kept Blind pool_threads_own at keep: exactly(1, 1_666),
         "a pool's worker keeps what each run handed to it, in its thread-local";
     Lost Blind in_a_scope at forget_in_scope: exactly(3, 3 * 130),
         "scoped threads forget a box each";
@@ -41,13 +42,26 @@ fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHa
     Builder::new().stack_size(128 << 10).spawn(work).expect("a thread can be started")
 }
 
+/// Threads that have made what they hold.
+static HOLDING: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Starts a thread and waits until it has made what it holds.
+fn start_holding(count: &AtomicUsize, work: fn()) {
+    let before = count.load(Ordering::Acquire);
+    drop(start(work));
+    while count.load(Ordering::Acquire) == before {
+        thread::yield_now();
+    }
+}
+
 fn parked_thread() {
-    drop(start(park_with));
+    start_holding(&HOLDING[0], park_with);
 }
 
 #[inline(never)]
 fn park_with() {
     let held = black_box(vec![1_u8; 9_001]); // leaks
+    HOLDING[0].fetch_add(1, Ordering::Release);
     loop {
         thread::park();
         black_box(&held);
@@ -55,13 +69,14 @@ fn park_with() {
 }
 
 fn thread_that_waits() {
-    drop(start(wait_with));
+    start_holding(&HOLDING[1], wait_with);
 }
 
 #[inline(never)]
 fn wait_with() {
     static SAID: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
     let held = black_box(vec![1_u8; 5_555]); // leaks
+    HOLDING[1].fetch_add(1, Ordering::Release);
     let mut said = locked(&SAID.0);
     while !*said {
         said = SAID.1.wait(said).unwrap_or_else(PoisonError::into_inner);
@@ -110,17 +125,20 @@ fn pool_threads_own() {
     POOL.wait();
 }
 
-#[inline(never)]
 fn remember_in_pool() {
     thread_local! {
         static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     }
-    KEPT.with_borrow_mut(|kept| {
-        if kept.capacity() == 0 {
-            kept.reserve_exact(ROOM);
-        }
-        kept.push(black_box(vec![1_u8; 1_666])); // leaks
-    });
+    KEPT.with_borrow_mut(keep);
+}
+
+// Not a closure: where debug information is scant, that has no name.
+#[inline(never)]
+fn keep(kept: &mut Vec<Vec<u8>>) {
+    if kept.capacity() == 0 {
+        kept.reserve_exact(ROOM);
+    }
+    kept.push(black_box(vec![1_u8; 1_666])); // leaks
 }
 
 fn in_a_scope() {
