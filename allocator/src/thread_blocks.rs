@@ -4,6 +4,7 @@
 //! for a later thread when this one has ended. So whoever searches memory can
 //! tell the stacks of the dead.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::THREAD_BLOCKS_MAX;
@@ -54,6 +55,12 @@ pub(crate) fn each(mut stays: impl FnMut(usize) -> bool) {
             let _ = place.compare_exchange(block, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
+}
+
+/// Where the table lies, whose addresses may be others' by now.
+pub(crate) fn table() -> Range<usize> {
+    let table = BLOCKS.as_ptr_range();
+    table.start.addr()..table.end.addr()
 }
 
 /// How many threads found no place: their stacks are taken for memory in use

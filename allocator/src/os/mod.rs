@@ -25,8 +25,8 @@ pub(crate) use guarded::{
     lock_limit, lock_pages, map_secret, on_fault, protect,
 };
 pub(crate) use memory::{
-    blank_pages, map_over, map_private, move_pages, page_size, populate, reserve, reserve_again,
-    return_pages, unmap, wipe_on_fork,
+    ask_for_large_pages, blank_pages, map_over, map_private, move_pages, page_size, populate,
+    reserve, reserve_again, return_pages, unmap, wipe_on_fork,
 };
 pub(crate) use modules::{Object, each_object, program_path, static_thread_locals};
 pub(crate) use ours::{each_own, note_own, own_missed_count};
@@ -42,7 +42,7 @@ pub(crate) use stacks::{
 pub(crate) use stop_signal::{has_signal, let_signal_in, queue_signal, signal_value, take_signal};
 pub(crate) use tasks::{TaskState, each_task, task_state};
 pub(crate) use threads::{
-    arm_thread_exit, back_off, create_exit_key, name_thread, stack_limit, start_thread, thread_id,
-    thread_name, wait_while, wake_all, yield_now,
+    arm_thread_exit, back_off, create_exit_key, name_thread, signal_stack, stack_limit,
+    start_thread, thread_id, thread_name, wait_while, wake_all, yield_now,
 };
 pub(crate) use time::{monotonic_ns, realtime_ns};

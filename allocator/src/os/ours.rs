@@ -54,8 +54,11 @@ pub(super) fn forget_own(address: *const u8) {
     }
 }
 
-/// Hands out the mappings that are noted, from start to end.
+/// Hands out the mappings that are noted, from start to end, and the table itself:
+/// what it says of mappings that are gone may be others' addresses by now.
 pub(crate) fn each_own(mut see: impl FnMut(usize, usize)) {
+    let table = RANGES.as_ptr_range();
+    see(table.start.addr(), table.end.addr());
     for range in RANGES.iter().take(USED.load(Ordering::Acquire)) {
         let end = range.end.load(Ordering::Acquire);
         if end > CLAIMED {

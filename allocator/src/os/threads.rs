@@ -1,6 +1,7 @@
 //! Threads: who runs, who waits, who ends.
 
 use core::ffi::{CStr, c_void};
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -107,13 +108,25 @@ pub(crate) fn stack_limit(address: usize) -> Option<usize> {
 }
 
 fn signal_stack_limit(address: usize) -> Option<usize> {
+    let stack = ask_for_signal_stack()?;
+    let start = stack.ss_sp as usize;
+    let holds = (start..start + stack.ss_size).contains(&address);
+    (stack.ss_flags & libc::SS_ONSTACK != 0 && holds).then_some(start)
+}
+
+/// Where the calling thread's stack for signals lies; `None` where it has none.
+pub(crate) fn signal_stack() -> Option<Range<usize>> {
+    let stack = ask_for_signal_stack().filter(|stack| stack.ss_flags & libc::SS_DISABLE == 0)?;
+    let start = stack.ss_sp as usize;
+    Some(start..start + stack.ss_size)
+}
+
+fn ask_for_signal_stack() -> Option<libc::stack_t> {
     // SAFETY: all zeros is a valid stack_t.
     let mut stack: libc::stack_t = unsafe { core::mem::zeroed() };
     // SAFETY: nothing is set, and the answer's place is writable.
     let refused = unsafe { libc::sigaltstack(ptr::null(), &mut stack) };
-    let start = stack.ss_sp as usize;
-    let holds = (start..start + stack.ss_size).contains(&address);
-    (refused == 0 && stack.ss_flags & libc::SS_ONSTACK != 0 && holds).then_some(start)
+    (refused == 0).then_some(stack)
 }
 
 fn own_stack_limit(address: usize) -> Option<usize> {

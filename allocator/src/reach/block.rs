@@ -21,4 +21,11 @@ impl Block {
     pub(super) fn end(&self) -> usize {
         self.address.saturating_add(self.size)
     }
+
+    /// Whether an address, which is not before it, counts as a pointer to it.
+    #[inline(always)]
+    pub(super) fn holds(&self, address: usize, end_counts: bool) -> bool {
+        let offset = address - self.address;
+        offset < self.size || offset == self.size && end_counts
+    }
 }

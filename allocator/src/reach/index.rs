@@ -40,8 +40,22 @@ pub(super) struct Index<'b> {
     clusters: List<Cluster>,
     /// The last block that begins at a bucket's start or before.
     buckets: Pages<u32>,
+    filter: Filter,
+}
+
+/// Says quickly of most words that they point to no block.
+#[derive(Clone, Copy)]
+pub(super) struct Filter {
     low: usize,
     span: usize,
+}
+
+impl Filter {
+    /// Whether a word may point to a block.
+    #[inline(always)]
+    pub(super) fn may_hold(self, word: usize) -> bool {
+        word.wrapping_sub(self.low) <= self.span
+    }
 }
 
 impl<'b> Index<'b> {
@@ -65,17 +79,15 @@ impl<'b> Index<'b> {
         let high = blocks.last().map_or(low, Block::end);
         // A mark counts as an address behind the end.
         let span = if blocks.is_empty() { 0 } else { high - low + WORD - 1 };
-        Some(Self { blocks, clusters, buckets, low, span })
+        Some(Self { blocks, clusters, buckets, filter: Filter { low, span } })
     }
 
     pub(super) fn blocks(&self) -> &'b [Block] {
         self.blocks
     }
 
-    /// Whether a word may point to a block: quickly.
-    #[inline(always)]
-    pub(super) fn may_hold(&self, word: usize) -> bool {
-        word.wrapping_sub(self.low) <= self.span
+    pub(super) fn filter(&self) -> Filter {
+        self.filter
     }
 
     /// The block that a word points to, with marks in its lowest three bits or
@@ -86,20 +98,49 @@ impl<'b> Index<'b> {
         if found.is_none() && word != plain { self.at(word, end_counts) } else { found }
     }
 
-    fn at(&self, address: usize, end_counts: bool) -> Option<u32> {
-        let behind = self.clusters.partition_point(|cluster| cluster.start <= address);
-        let cluster = self.clusters.get(behind.checked_sub(1)?)?;
-        if address > cluster.end {
-            return None;
+    /// The first of the blocks that a word may point to, for
+    /// [`Index::find_from`]: what takes loads from memory is done in two steps.
+    #[inline(always)]
+    pub(super) fn bucket(&self, word: usize) -> Option<u32> {
+        let address = word & !(WORD - 1);
+        let cluster = self.cluster(address)?;
+        self.buckets.get(cluster.bucket_at(address)).copied()
+    }
+
+    /// As [`Index::find`], from what [`Index::bucket`] said.
+    #[inline(always)]
+    pub(super) fn find_from(
+        &self,
+        from: Option<u32>,
+        word: usize,
+        end_counts: bool,
+    ) -> Option<u32> {
+        let plain = word & !(WORD - 1);
+        let near = || {
+            let first = from?;
+            // Mostly it is this one or the next: that takes one line of memory.
+            let [block, next] = self.blocks.get(first as usize..)?.first_chunk::<2>()?;
+            (plain < next.address).then(|| block.holds(plain, end_counts).then_some(first))
+        };
+        match near() {
+            Some(Some(block)) => Some(block),
+            _ => self.find(word, end_counts),
         }
-        let bucket = cluster.bucket as usize + ((address - cluster.start) >> cluster.shift);
+    }
+
+    #[inline(always)]
+    fn cluster(&self, address: usize) -> Option<&Cluster> {
+        let behind = self.clusters.partition_point(|cluster| cluster.start <= address);
+        self.clusters.get(behind.checked_sub(1)?).filter(|cluster| address <= cluster.end)
+    }
+
+    fn at(&self, address: usize, end_counts: bool) -> Option<u32> {
+        let bucket = self.cluster(address)?.bucket_at(address);
         let &[first, last] = self.buckets.get(bucket..)?.first_chunk::<2>()?;
         let candidates = self.blocks.get(first as usize..=last as usize)?;
         let found = candidates.partition_point(|block| block.address <= address).checked_sub(1)?;
-        let block = candidates.get(found)?;
-        let offset = address - block.address;
-        let is_in = offset < block.size || offset == block.size && end_counts;
-        is_in.then_some(first + found as u32)
+        let holds = candidates.get(found)?.holds(address, end_counts);
+        holds.then_some(first + found as u32)
     }
 
     /// The first block that ends, trailer and all, behind an address.
@@ -136,6 +177,12 @@ impl Cluster {
         }
         let (block, block_count) = (first as u32, members.len() as u32);
         Self { start, end, bucket, shift, block, block_count }
+    }
+
+    /// The bucket of an address in it.
+    #[inline(always)]
+    fn bucket_at(&self, address: usize) -> usize {
+        self.bucket as usize + ((address - self.start) >> self.shift)
     }
 
     fn bucket_count(&self) -> usize {

@@ -121,6 +121,7 @@ impl Graph {
             }
             graph.blocks.push(number as u32);
         }
+        let filter = index.filter();
         for node in 0..count {
             if node.is_multiple_of(STRIDE) && os::monotonic_ns() > end_ns {
                 return Err(Failed::TooLong);
@@ -130,7 +131,7 @@ impl Graph {
             let number = blocks.get(node).copied().unwrap_or(NONE) as usize;
             let Some(block) = index.blocks().get(number) else { continue };
             memory.words(block.address..block.end(), |word| {
-                if index.may_hold(word)
+                if filter.may_hold(word)
                     && let Some(target) = index.find(word, true)
                     && verdicts.get(target as usize).is_some_and(|verdict| verdict.is_open())
                 {

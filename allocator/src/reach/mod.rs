@@ -22,6 +22,8 @@ mod stop;
 mod tests;
 mod verdict;
 
+use core::ops::Range;
+
 use crate::control::control;
 use crate::limits::{REACH_BLOCKS_MAX, REACH_SEARCH_NS};
 use crate::os;
@@ -68,7 +70,8 @@ pub(crate) fn scan(blocks: &mut [Block]) -> Result<Scan, ScanError> {
 /// unused. One at a time. A panic in there aborts.
 pub(crate) fn aside<T>(act: impl FnOnce(&Aside) -> T) -> Result<T, ScanError> {
     let guard = control().searches.wait();
-    let run = || aside::run(|stack| act(&Aside { stack }));
+    let signal_stack = os::signal_stack().unwrap_or_default();
+    let run = || aside::run(|stack| act(&Aside { stack, signal_stack }));
     let answer = os::without_signals(run).ok_or(ScanError::NoRoom);
     drop(guard);
     answer
@@ -78,6 +81,9 @@ pub(crate) fn aside<T>(act: impl FnOnce(&Aside) -> T) -> Result<T, ScanError> {
 pub(crate) struct Aside {
     /// Where its own stack ends meanwhile.
     stack: usize,
+    /// Its stack for signals, on which it may have stood still for others; empty
+    /// for none.
+    signal_stack: Range<usize>,
 }
 
 /// All other threads stand still, until this is dropped.
@@ -196,7 +202,8 @@ fn each_standing(stop: &Stop, mut see: impl FnMut(&Thread)) {
 impl Aside {
     /// The calling thread: its registers stand on its stack.
     fn thread(&self) -> Thread {
-        let interrupted = Interrupted { stack: self.stack, ..Interrupted::default() };
+        let (stack, signal_stack) = (self.stack, self.signal_stack.clone());
+        let interrupted = Interrupted { stack, signal_stack, ..Interrupted::default() };
         let (id, block) = (os::thread_id(), os::thread_block());
         Thread { id, block, stack_from: self.stack, interrupted }
     }

@@ -32,13 +32,15 @@ impl<T: Plain> Pages<T> {
         if count == 0 {
             return Some(Self { start: ptr::dangling_mut(), count });
         }
-        let start = os::map_private(count.checked_mul(size_of::<T>())?);
+        let size = count.checked_mul(size_of::<T>())?;
+        let start = os::map_private(size);
         (!start.is_null()).then_some(Self { start: start.cast(), count })
     }
 
     /// Has the kernel lay memory behind the first of the elements now.
     pub(crate) fn populate(&self, count: usize) {
         let size = count.min(self.count) * size_of::<T>();
+        os::ask_for_large_pages(self.start.cast(), size);
         // SAFETY: the range is within the array, and zeros are bytes.
         os::populate(unsafe { slice::from_raw_parts(self.start.cast(), size) });
     }

@@ -101,8 +101,9 @@ impl Roots {
         &self.pieces
     }
 
-    /// Leaves scrubjay's own mappings out.
+    /// Leaves scrubjay's own mappings out, and its tables of addresses.
     pub(super) fn leave_own_out(&mut self) {
+        self.leave_out(thread_blocks::table());
         os::each_own(|start, end| self.leave_out(start..end));
     }
 

@@ -52,9 +52,18 @@ impl Ground {
         }
     }
 
+    /// A block of zeros, of which nothing is left below the caller's frame: later
+    /// ones may lie there, and use it in part.
+    #[inline(always)]
+    pub(super) fn block(&mut self, size: usize) -> Hidden {
+        let block = self.block_now(size);
+        crate::stack::scrub_stack(usize::MAX);
+        block
+    }
+
     /// A block of zeros.
     #[inline(never)]
-    pub(super) fn block(&mut self, size: usize) -> Hidden {
+    pub(super) fn block_now(&mut self, size: usize) -> Hidden {
         let address = self.start.address() + self.used;
         self.used = (self.used + size + TRAILER_SIZE).next_multiple_of(16);
         assert!(self.used <= self.size);
@@ -93,10 +102,15 @@ impl Ground {
     }
 }
 
+/// Keeps the addresses: other tests' blocks there would be held by words that
+/// this one has left anywhere.
 impl Drop for Ground {
+    #[inline(never)]
     fn drop(&mut self) {
+        let start = core::ptr::with_exposed_provenance_mut(self.start.address());
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         // SAFETY: the mapping is the test's, which has ended.
-        unsafe { libc::munmap(core::ptr::with_exposed_provenance_mut(!self.start.0), self.size) };
+        unsafe { libc::mmap(start, self.size, libc::PROT_NONE, flags, -1, 0) };
     }
 }
 

@@ -130,7 +130,7 @@ fn verdicts_are_those_of_the_obvious_way() {
             let held = found.held(blocks[block]);
             assert_eq!(held == Held::Lost, !is_held, "{held:?}");
             let cycle = found.scan.cycle_of(found.number(blocks[block]));
-            assert_eq!(cycle.is_some(), reaches[block][block]);
+            assert_eq!(cycle.is_some(), reaches[block][block], "{held:?}");
             for other in 0..COUNT {
                 let is_one = reaches[block][other] && reaches[other][block];
                 let of_other = found.scan.cycle_of(found.number(blocks[other]));

@@ -8,7 +8,7 @@ use crate::reach::Held;
 #[inline(never)]
 fn tangle(ground: &mut Ground, shift: u32, size: usize) -> Hidden {
     let count = 1 << shift;
-    let blocks: Vec<Hidden> = (0..count).map(|_| ground.block(size)).collect();
+    let blocks: Vec<Hidden> = (0..count).map(|_| ground.block_now(size)).collect();
     // A full round through all numbers (Knuth, TAOCP 2, 3.2.1.2).
     let next = |at: usize| (at * 5 + 12_345) % count;
     let mut at = 0;

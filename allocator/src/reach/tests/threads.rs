@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ground::{Ground, Hidden};
+use crate::limits::REACH_ANSWER_NS;
 use crate::reach::{self, Held};
 use crate::{os, thread_blocks};
 
@@ -199,11 +200,17 @@ fn a_register_holds_what_it_points_to() {
             });
         }
         await_ready(&ready, 2);
+        // On a busy machine a thread may have no turn for long.
+        for _ in 0..20 {
+            if ground.scan().scan.counts.running_count == 0 {
+                break;
+            }
+        }
         let found = ground.scan();
         drop(guard);
         for (block, id) in blocks.into_iter().zip(&ids) {
             let thread = id.load(Ordering::SeqCst);
-            assert_eq!(found.held(block), Held::Register { thread });
+            assert_eq!(found.held(block), Held::Register { thread }, "{:?}", found.scan.counts);
         }
     });
 }
@@ -256,15 +263,14 @@ fn a_thread_that_blocks_the_signal_goes_on_and_its_stack_counts_whole() {
             });
         });
         await_ready(&ready, 1);
-        let begin = Instant::now();
+        let pauses = [(); 5].map(|()| ground.scan().scan.counts.pause_ns);
         let found = ground.scan();
-        let time = begin.elapsed();
         drop(guard);
         assert!(found.scan.counts.running_count >= 1);
         assert_eq!(found.held(used), Held::Elsewhere);
         assert_eq!(found.held(stale), Held::Elsewhere);
         // It is seen to block the signal, and not waited for.
-        assert!(time < Duration::from_millis(90), "{time:?}");
+        assert!(pauses.into_iter().min() < Some(REACH_ANSWER_NS / 2), "{pauses:?}");
     });
     // The signal that came late did nothing.
     assert_eq!(ground.scan().held(used), LOST);
