@@ -177,7 +177,7 @@ pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]
 pub use leak_check::{
     Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError, LeakGuard, LeakKind, LeakReport,
-    Limit, Outcome, Signals, assert_bounded,
+    Limit, Outcome, Signals, assert_bounded, orphans,
 };
 pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};

@@ -8,6 +8,7 @@
 
 mod bounded;
 mod growth;
+mod orphans;
 mod outcome;
 mod paths;
 mod report;
@@ -22,6 +23,7 @@ use crate::control::{self, LIVE};
 use crate::{clock, process};
 
 pub use bounded::assert_bounded;
+pub use orphans::orphans;
 pub use outcome::Outcome;
 pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
 pub use symbols::Frame;

@@ -258,6 +258,23 @@ impl fmt::Display for LeakReport {
         if self.is_ok() {
             return write!(out, "{}: nothing is leaked", self.name);
         }
+        self.list(out)
+    }
+}
+
+impl LeakReport {
+    /// The listing, also of a report that is good.
+    pub(super) fn listing(&self) -> String {
+        struct Listing<'r>(&'r LeakReport);
+        impl fmt::Display for Listing<'_> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.list(out)
+            }
+        }
+        Listing(self).to_string()
+    }
+
+    fn list(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bytes, blocks) = (self.leaked_bytes(), self.leaked_blocks());
         if blocks > 0 {
             writeln!(out, "{} leaks {bytes} bytes in {blocks} blocks", self.name)?;

@@ -7,11 +7,12 @@ use super::growth::Growth;
 use super::outcome::Outcome;
 use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::survey::{Check, Group, Survey};
-use super::{LeakCheck, LeakCheckError, Pattern, paths, ready};
+use super::{LeakCheck, LeakCheckError, Pattern, orphans, paths, ready};
 use crate::clock;
 use crate::context::{Adopted, Context, set_owner};
 use crate::own;
 use crate::owner::{self, Bill};
+use crate::stack::scrub_stack;
 use crate::thread::{self, Slot};
 
 /// The first pause between two looks at whether blocks were released.
@@ -55,7 +56,7 @@ impl Drop for Running {
 }
 
 /// Runs what belongs to the check itself: its blocks are nobody's.
-fn apart<T>(then: impl FnOnce() -> T) -> T {
+pub(super) fn apart<T>(then: impl FnOnce() -> T) -> T {
     let before = set_owner(0);
     let done = own::account(then);
     set_owner(before);
@@ -74,6 +75,7 @@ impl Running {
         let owner = owner::begin(thread_number()).ok_or(LeakCheckError::NoRoom)?;
         apart(|| {
             paths::begin(path);
+            orphans::begin();
             let running = Self {
                 check,
                 path: path.to_owned(),
@@ -113,16 +115,33 @@ impl Running {
     }
 
     /// Whether the work has to run once more for a verdict.
+    #[inline(never)]
     pub(super) fn wants_round(&mut self) -> bool {
         if self.rounds == self.next_look {
-            self.next_look = apart(|| self.look());
+            self.forget_frames();
+            self.look();
         }
         self.rounds < self.next_look
     }
 
-    /// Looks at what is left, and answers after which round to do so again; 0
+    /// What the work has left below in frames that are gone would hold its blocks
+    /// from within those of the check. So whoever calls this has next to nothing
+    /// in its own.
+    #[inline(always)]
+    fn forget_frames(&self) {
+        if self.bill().live_blocks > 0 {
+            scrub_stack(usize::MAX);
+        }
+    }
+
+    /// Looks at what is left, and finds out after which round to do so again; 0
     /// where it can be judged.
-    fn look(&mut self) -> u32 {
+    #[inline(never)]
+    fn look(&mut self) {
+        self.next_look = apart(|| self.look_apart());
+    }
+
+    fn look_apart(&mut self) -> u32 {
         self.calm_down();
         let survey = self.settled(Group::is_lost);
         self.growth.look(survey.groups().map(|group| (group.place, group.bytes)));
@@ -134,7 +153,8 @@ impl Running {
         self.growth.next_look(self.check.rounds_max).unwrap_or(0)
     }
 
-    /// Runs the work once.
+    /// Runs the work once, in frames that are gone afterwards.
+    #[inline(never)]
     pub(super) fn round<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let before = self.round_begins();
         let adopted = Context::of(self.owner).adopt();
@@ -180,7 +200,8 @@ impl Running {
     }
 
     fn survey(&self) -> Survey {
-        Survey::take(&Check { owner: self.owner, start: self.start, path: &self.path })
+        let check = Check { owner: self.owner, start: self.start, path: &self.path };
+        Survey::take(&|_, block| check.is_of(block))
     }
 
     /// Waits until nothing is left that would be called a leak, or the time is
@@ -202,7 +223,14 @@ impl Running {
     }
 
     /// The verdict.
+    #[inline(never)]
     pub(super) fn judge(mut self) -> LeakReport {
+        self.forget_frames();
+        self.judge_apart()
+    }
+
+    #[inline(never)]
+    fn judge_apart(&mut self) -> LeakReport {
         apart(|| {
             if self.next_look != 0 {
                 self.look();
@@ -210,6 +238,7 @@ impl Running {
             let is_leak = |group: &Group| group.is_lost() || self.growth.grows(group.place);
             // What is lost was waited for.
             let survey = self.lost.take().unwrap_or_else(|| self.settled(is_leak));
+            orphans::claim(survey.lost());
             self.report(&survey)
         })
     }

@@ -12,15 +12,21 @@ use super::symbols;
 use crate::live::{self, Block};
 use crate::reach::{self, Counts, Held, List, Scan, ScanError};
 use crate::site;
+use crate::stack::scrub_stack;
 use crate::{clock, own, owner};
 
 /// What is left, by place and by what holds it.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     groups: Vec<Group>,
+    /// Records of the blocks that are lost, and their births.
+    lost: Vec<(u32, u64)>,
     pause_ns: Option<u64>,
     doubts: Vec<String>,
 }
+
+/// Which blocks are looked for.
+pub(super) type Wanted<'a> = &'a dyn Fn(u32, &Block) -> bool;
 
 /// A check, as far as its blocks are known by it.
 pub(super) struct Check<'a> {
@@ -56,11 +62,10 @@ impl Group {
 }
 
 impl Survey {
-    /// Looks at what blocks a check's context has, at those that its work had
-    /// others allocate, and at what holds them. Without any it costs a look at
-    /// each record.
-    pub(super) fn take(check: &Check<'_>) -> Self {
-        if !is_any_left(check) {
+    /// Looks at which of the blocks that are wanted live, and at what holds them.
+    /// Without any it costs a look at each record.
+    pub(super) fn take(wanted: Wanted<'_>) -> Self {
+        if !is_any_left(wanted) {
             return Self::default();
         }
         let mut doubts = Vec::new();
@@ -68,25 +73,34 @@ impl Survey {
             0 => {}
             count => doubts.push(format!("{count} blocks found no record, and are not looked at")),
         }
-        let mut groups = BTreeMap::new();
+        let (mut groups, mut lost) = (BTreeMap::new(), Vec::new());
         let mut pause_ns = None;
         let listed = clock::ticks();
+        // The look at the blocks has left their addresses where the next frames
+        // will stand.
+        scrub_stack(usize::MAX);
         match look_around() {
             Ok((found, counts)) => {
                 pause_ns = Some(counts.pause_ns);
                 doubt(&mut doubts, &counts);
-                sum_up(&mut groups, &found, listed, check);
+                sum_up(&mut groups, &mut lost, &found, listed, wanted);
             }
             Err(error) => {
                 doubts.push(format!("what holds blocks is not known: {error:?}"));
-                sum_up_unseen(&mut groups, check);
+                sum_up_unseen(&mut groups, wanted);
             }
         }
-        Self { groups: groups.into_values().collect(), pause_ns, doubts }
+        Self { groups: groups.into_values().collect(), lost, pause_ns, doubts }
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter()
+    }
+
+    /// The records of the blocks that are lost, and their births: which are no
+    /// other block's.
+    pub(super) fn lost(&self) -> &[(u32, u64)] {
+        &self.lost
     }
 
     /// Whether it was looked at what holds the blocks.
@@ -117,9 +131,9 @@ struct Found {
 unsafe impl reach::Plain for Found {}
 
 #[inline(never)]
-fn is_any_left(check: &Check<'_>) -> bool {
+fn is_any_left(wanted: Wanted<'_>) -> bool {
     let mut is_left = false;
-    live::each(|_, block| is_left = is_left || check.is_of(&block));
+    live::each(|record, block| is_left = is_left || wanted(record, &block));
     is_left
 }
 
@@ -175,20 +189,30 @@ fn doubt(doubts: &mut Vec<String>, counts: &Counts) {
 type Groups = BTreeMap<(u64, HeldBy), Group>;
 
 #[inline(never)]
-fn sum_up(groups: &mut Groups, found: &[Found], listed: u64, check: &Check<'_>) {
-    for Found { record, held_by, address } in found {
-        let Some(block) = live::get(*record).filter(|block| check.is_of(block)) else { continue };
+fn sum_up(
+    groups: &mut Groups,
+    lost: &mut Vec<(u32, u64)>,
+    found: &[Found],
+    listed: u64,
+    wanted: Wanted<'_>,
+) {
+    for &Found { record, held_by, address } in found {
+        let Some(block) = live::get(record).filter(|block| wanted(record, block)) else { continue };
         // Others may have moved it, or made another in its place, before they
         // were stopped.
-        let is_it = block.address == *address && block.born < listed;
-        add(groups, &block, if is_it { HeldBy::of(*held_by) } else { HeldBy::Unknown });
+        let is_it = block.address == address && block.born < listed;
+        let held_by = if is_it { HeldBy::of(held_by) } else { HeldBy::Unknown };
+        if held_by.is_lost() {
+            lost.push((record, block.born));
+        }
+        add(groups, &block, held_by);
     }
 }
 
 #[inline(never)]
-fn sum_up_unseen(groups: &mut Groups, check: &Check<'_>) {
-    live::each(|_, block| {
-        if check.is_of(&block) {
+fn sum_up_unseen(groups: &mut Groups, wanted: Wanted<'_>) {
+    live::each(|record, block| {
+        if wanted(record, &block) {
             add(groups, &block, HeldBy::Unknown);
         }
     });
@@ -213,8 +237,9 @@ fn add(groups: &mut Groups, block: &Block, held_by: HeldBy) {
 }
 
 impl Check<'_> {
-    /// Whether a block is of the check's work.
-    fn is_of(&self, block: &Block) -> bool {
+    /// Whether a block is of the check's work: its context's, or of those that
+    /// its work had others allocate.
+    pub(super) fn is_of(&self, block: &Block) -> bool {
         let tag = site::tag_of(block.site);
         if own::is_own(tag) {
             return false;

@@ -6,17 +6,21 @@ use std::process::ExitCode;
 use scrubjay::{Config, Scrubjay};
 use scrubjay_tests::harness;
 
+mod a_check_needs_the_registry;
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
 mod shared_pools_raise_no_false_alarm;
+mod what_no_check_tells_of_is_listed_at_the_end;
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stacks(true));
 
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
+        a_check_needs_the_registry,
         leaks_are_told_from_traps,
         parallel_checks_do_not_see_each_other,
         shared_pools_raise_no_false_alarm,
+        what_no_check_tells_of_is_listed_at_the_end,
     ])
 }
