@@ -8,9 +8,9 @@
 //! scrubjay-suppressions = 1
 //!
 //! [[suppress]]
-//! name = "standard output"
-//! reason = "std keeps its buffer until the process is gone"
-//! stack = ["...", "std::io::stdio::*"]
+//! name = "stack overflow handler"
+//! reason = "std keeps a table of threads for it until the process is gone"
+//! stack = ["std::sys::pal::unix::stack_overflow::*", "...", "std::rt::init"]
 //! max-bytes = "1 KiB"
 //! ```
 //!
