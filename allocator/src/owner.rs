@@ -128,8 +128,8 @@ impl Owner {
     }
 }
 
-/// Begins an owner for whom that thread works; `None` where there are too many at one time, or there is no
-/// memory for its blocks' records.
+/// Begins an owner for whom that thread works; `None` where there are too many
+/// at one time, or there is no memory for its blocks' records.
 pub(crate) fn begin(thread: u32) -> Option<u32> {
     if !live::prepare() {
         return None;

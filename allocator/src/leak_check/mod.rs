@@ -19,6 +19,7 @@ mod symbols;
 use core::fmt;
 use core::time::Duration;
 
+use crate::config::Config;
 use crate::control::{self, LIVE};
 use crate::{clock, process};
 
@@ -367,7 +368,7 @@ impl Drop for LeakGuard {
 
 /// Whether checks can be made.
 fn ready() -> Result<(), LeakCheckError> {
-    process::begin_now(&crate::Config::new()).ok_or(LeakCheckError::NotTheAllocator)?;
+    process::begin_now(&Config::new()).ok_or(LeakCheckError::NotTheAllocator)?;
     clock::begin();
     if control::mode() & LIVE == 0 {
         return Err(LeakCheckError::NoRegistry);

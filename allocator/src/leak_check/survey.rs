@@ -127,7 +127,7 @@ struct Found {
     address: usize,
 }
 
-// SAFETY: integers.
+// SAFETY: it is made of integers, for which zeros are values.
 unsafe impl reach::Plain for Found {}
 
 #[inline(never)]

@@ -77,8 +77,8 @@ macro_rules! checks {
             fn jobs() -> String {
                 clean(LeakCheck::new().run(|| {
                     let (sender, receiver) = mpsc::channel();
-                    rayon::spawn(move || sender.send(black_box(vec![1_u8; 100 + $number])).unwrap());
-                    assert_eq!(receiver.recv().unwrap().len(), 100 + $number);
+                    rayon::spawn(move || sender.send(black_box(vec![1_u8; $number])).unwrap());
+                    assert_eq!(receiver.recv().unwrap().len(), $number);
                 }))
             }
             fn tasks() -> String {
@@ -113,13 +113,14 @@ macro_rules! checks {
             }
             fn tasks_that_leak() -> String {
                 leaks(LeakCheck::new().run(|| {
-                    let task = RUNTIME.spawn(async { mem::forget(black_box(vec![1_u8; 500 + $number])) });
-                    RUNTIME.block_on(task).unwrap();
+                    let leak = async { mem::forget(black_box(vec![1_u8; 500 + $number])) };
+                    RUNTIME.block_on(RUNTIME.spawn(leak)).unwrap();
                 }))
             }
             fn sums_that_leak() -> String {
                 leaks(LeakCheck::new().run(|| {
-                    (0..4).into_par_iter().for_each(|n| mem::forget(black_box(vec![n; 600 + $number])));
+                    let leak = |n: usize| mem::forget(black_box(vec![n; 600 + $number]));
+                    (0..4).into_par_iter().for_each(leak);
                 }))
             }
         })*
