@@ -35,8 +35,10 @@ pub(crate) fn take_signal(handler: StopHandler) -> Option<i32> {
     let mut action: libc::sigaction = unsafe { zeroed() };
     action.sa_sigaction = handler as usize;
     action.sa_flags = libc::SA_RESTART | libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // SAFETY: the set is writable.
-    unsafe { libc::sigfillset(&mut action.sa_mask) };
+    // The C library's two as well, unlike `sigfillset`: by that it is told apart
+    // from a program that blocks the signal for good (`TaskState`).
+    // SAFETY: a set is bits.
+    unsafe { (&raw mut action.sa_mask).write_bytes(0xff, 1) };
     // SAFETY: the handler has the signature that SA_SIGINFO asks for.
     let done = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
     (done == 0).then_some(signal)

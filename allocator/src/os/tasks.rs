@@ -20,8 +20,8 @@ impl TaskState {
     }
 
     /// Whether it blocks a signal for longer than the C library does at a
-    /// thread's birth and death: there even its own two signals are blocked,
-    /// which a program cannot ask for.
+    /// thread's birth and death, or the handler of an earlier stop: there even its
+    /// own two signals are blocked, which a program cannot ask for.
     pub(crate) fn blocks_for_long(self, signal: i32) -> bool {
         const INTERNAL: u64 = 0b11 << 31;
         self.blocked >> (signal - 1) & 1 != 0 && self.blocked & INTERNAL != INTERNAL
