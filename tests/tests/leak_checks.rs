@@ -216,3 +216,19 @@ fn nested_checks_have_bills_of_their_own() {
         drop(kept);
     });
 }
+
+#[test]
+fn a_report_is_json_and_a_log_too() {
+    let path = std::env::temp_dir().join(format!("scrubjay-leak-{}.jay", std::process::id()));
+    let report = LeakCheck::new().dump(&path).run(|| forget(1_234)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["leaks"][0]["bytes"].as_u64(), Some(report.leaks[0].bytes));
+    let frames = json["leaks"][0]["frames"].as_array().unwrap();
+    assert!(frames.iter().any(|frame| frame["line"].is_u64()), "{json}");
+    assert!(json["leaks"][0]["kind"].is_string() && json["leaks"][0]["age_ns"].is_u64());
+    let text = report.to_string();
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+    let log = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(log.starts_with(b"SCRUBJAY"), "a log was written");
+}

@@ -18,6 +18,7 @@ mod symbols;
 
 use core::fmt;
 use core::time::Duration;
+use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::control::{self, LIVE};
@@ -63,6 +64,7 @@ pub struct LeakCheck {
     allowed: Vec<Allowed>,
     settle: Duration,
     rounds_max: u32,
+    dump: Option<PathBuf>,
 }
 
 /// What a check lets pass.
@@ -128,7 +130,7 @@ impl LeakCheck {
             allocated_blocks: None,
         };
         let settle = Duration::from_secs(1);
-        Self { name: None, limits, allowed: Vec::new(), settle, rounds_max: 32 }
+        Self { name: None, limits, allowed: Vec::new(), settle, rounds_max: 32, dump: None }
     }
 
     /// What reports call it; the path of the function that the work stands in
@@ -197,6 +199,13 @@ impl LeakCheck {
     /// otherwise. With 1 it runs once, and what is still held is not judged.
     pub fn rounds(mut self, count: u32) -> Self {
         self.rounds_max = count.max(1);
+        self
+    }
+
+    /// Where a log is written if the check fails, as [`crate::dump`] does: for the
+    /// command line, which tells of all that was live then.
+    pub fn dump(mut self, path: impl Into<PathBuf>) -> Self {
+        self.dump = Some(path.into());
         self
     }
 

@@ -3,13 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::fail;
 use super::survey::Group;
 use super::symbols::{self, Frame};
 use crate::{site, tag, thread};
 
 /// How a block is held at the end of a check, the strongest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum HeldBy {
     /// Nothing in the process points to it.
@@ -33,7 +36,8 @@ pub enum HeldBy {
 }
 
 /// What makes a block a leak, or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LeakKind {
     /// Nothing reaches it any more.
@@ -45,7 +49,7 @@ pub enum LeakKind {
 }
 
 /// Blocks of one site that are left of the work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
     /// Why it is called a leak.
@@ -61,7 +65,8 @@ pub struct Leak {
     /// The name of the thread that allocated the first of them; empty where it
     /// has none.
     pub thread: String,
-    /// How long ago that was.
+    /// How long ago that was; in JSON in nanoseconds.
+    #[serde(rename = "age_ns", serialize_with = "as_nanoseconds")]
     pub age: Duration,
     /// The stack, innermost frame first; empty without [`crate::Config::stacks`].
     pub frames: Vec<Frame>,
@@ -70,7 +75,8 @@ pub struct Leak {
 }
 
 /// A limit of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Limit {
     /// Bytes leaked.
@@ -86,7 +92,7 @@ pub enum Limit {
 }
 
 /// A limit that is exceeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Exceeded {
     /// Which.
@@ -98,7 +104,7 @@ pub struct Exceeded {
 }
 
 /// Which signals a verdict had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Signals {
     /// What nothing reaches.
@@ -110,7 +116,7 @@ pub struct Signals {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 #[must_use = "a report that nobody reads lets every leak pass"]
 pub struct LeakReport {
@@ -136,6 +142,10 @@ pub struct LeakReport {
     pub pause_ns: Option<u64>,
     /// What could make the verdict wrong.
     pub doubts: Vec<String>,
+}
+
+fn as_nanoseconds<S: Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_u64(time.as_nanos() as u64)
 }
 
 /// How many leaks are shown, and how many frames of each.
@@ -228,6 +238,14 @@ impl LeakReport {
     /// Blocks leaked, those that were let pass left out.
     pub fn leaked_blocks(&self) -> u64 {
         self.leaks.iter().map(|leak| leak.blocks).sum()
+    }
+
+    /// The report as JSON: an object with the fields of this structure. Its text has
+    /// no control characters, and neither has that of `Display`, so both may stand in
+    /// a JUnit file once they are escaped.
+    pub fn to_json(&self) -> String {
+        // Numbers and strings alone: nothing there can fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Whether no limit is exceeded, that on leaks included.

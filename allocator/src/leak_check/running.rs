@@ -10,6 +10,7 @@ use super::survey::{Check, Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, orphans, paths, ready};
 use crate::clock;
 use crate::context::{Adopted, Context, set_owner};
+use crate::dump::dump;
 use crate::own;
 use crate::owner::{self, Bill};
 use crate::stack::scrub_stack;
@@ -239,7 +240,14 @@ impl Running {
             // What is lost was waited for.
             let survey = self.lost.take().unwrap_or_else(|| self.settled(is_leak));
             orphans::claim(survey.lost());
-            self.report(&survey)
+            let mut report = self.report(&survey);
+            if !report.is_ok()
+                && let Some(path) = &self.check.dump
+                && let Err(error) = dump(path)
+            {
+                report.doubts.push(format!("no log at {}: {error}", path.display()));
+            }
+            report
         })
     }
 

@@ -6,10 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use serde::Serialize;
+
 use crate::site;
 
 /// One function of a stack; of an inlined call, one for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Frame {
     /// The function's path, without hash; empty where it is not known.

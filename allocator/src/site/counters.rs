@@ -37,7 +37,7 @@ pub(crate) fn count(slot: &Slot, site: u32, change: Change, size: u64) {
     if let Some(page) = slot.site_page(page_of(site)) {
         let entry = entry_of(page, site);
         // Outside a move the head is nothing but the site.
-        if entry[0].load(Ordering::Relaxed) == site.into() && !super::is_sample(site) {
+        if entry[0].load(Ordering::Relaxed) == u64::from(site) && !super::is_sample(site) {
             add_own(entry, change, size);
             return;
         }
@@ -93,7 +93,7 @@ fn count_rarely(slot: &Slot, site: u32, change: Change, size: u64) {
         return;
     };
     let entry = entry_of(page, site);
-    if entry[0].load(Ordering::Relaxed) != site.into() {
+    if entry[0].load(Ordering::Relaxed) != u64::from(site) {
         flush(entry);
         entry[0].store(site.into(), Ordering::Release);
     }
