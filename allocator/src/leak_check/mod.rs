@@ -7,6 +7,7 @@
 //! further round.
 
 mod bounded;
+mod descriptors;
 mod growth;
 mod orphans;
 mod outcome;
@@ -25,6 +26,7 @@ use crate::control::{self, LIVE};
 use crate::{clock, process};
 
 pub use bounded::assert_bounded;
+pub use descriptors::{Descriptor, DescriptorKind};
 pub use orphans::orphans;
 pub use outcome::Outcome;
 pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
@@ -65,6 +67,7 @@ pub struct LeakCheck {
     settle: Duration,
     rounds_max: u32,
     dump: Option<PathBuf>,
+    descriptors: bool,
 }
 
 /// What a check lets pass.
@@ -130,7 +133,15 @@ impl LeakCheck {
             allocated_blocks: None,
         };
         let settle = Duration::from_secs(1);
-        Self { name: None, limits, allowed: Vec::new(), settle, rounds_max: 32, dump: None }
+        Self {
+            name: None,
+            limits,
+            allowed: Vec::new(),
+            settle,
+            rounds_max: 32,
+            dump: None,
+            descriptors: descriptors::are_of_one_test(),
+        }
     }
 
     /// What reports call it; the path of the function that the work stands in
@@ -199,6 +210,15 @@ impl LeakCheck {
     /// otherwise. With 1 it runs once, and what is still held is not judged.
     pub fn rounds(mut self, count: u32) -> Self {
         self.rounds_max = count.max(1);
+        self
+    }
+
+    /// Whether descriptors that are left open are leaks, too. They are the whole
+    /// process's, so only a test that has one to itself can ask; under nextest each
+    /// has, and it is so unless told otherwise. What is opened at first use and
+    /// stays is none.
+    pub fn descriptors(mut self, checked: bool) -> Self {
+        self.descriptors = checked;
         self
     }
 

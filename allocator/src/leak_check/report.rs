@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::descriptors::Descriptor;
 use super::fail;
 use super::survey::Group;
 use super::symbols::{self, Frame};
@@ -89,6 +90,8 @@ pub enum Limit {
     AllocatedBytes,
     /// Allocations.
     AllocatedBlocks,
+    /// Descriptors left open.
+    Descriptors,
 }
 
 /// A limit that is exceeded.
@@ -134,6 +137,8 @@ pub struct LeakReport {
     pub unused: Vec<String>,
     /// What is held and does not grow: no leaks.
     pub kept: Vec<Leak>,
+    /// Descriptors that each further round leaves open, or the only one.
+    pub descriptors: Vec<Descriptor>,
     /// Limits that are exceeded.
     pub exceeded: Vec<Exceeded>,
     /// Greatest number of bytes live at one time, in the best round.
@@ -198,6 +203,7 @@ impl fmt::Display for Limit {
             Self::PeakBytes => "bytes live at one time",
             Self::AllocatedBytes => "bytes allocated",
             Self::AllocatedBlocks => "allocations",
+            Self::Descriptors => "descriptors left open",
         })
     }
 }
@@ -303,6 +309,9 @@ impl LeakReport {
             |over: &&Exceeded| matches!(over.limit, Limit::LeakedBytes | Limit::LeakedBlocks);
         for over in self.exceeded.iter().filter(|over| !is_about_leaks(over) || over.allowed > 0) {
             writeln!(out, "  {} {}, where {} may be", over.found, over.limit, over.allowed)?;
+        }
+        for Descriptor { number, kind, target, .. } in &self.descriptors {
+            writeln!(out, "    {kind} {number}: {}", target.display())?;
         }
         for leak in self.leaks.iter().take(SHOWN_MAX) {
             leak.show(out)?;

@@ -3,11 +3,12 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::descriptors::Descriptor;
 use super::growth::Growth;
 use super::outcome::Outcome;
 use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::survey::{Check, Group, Survey};
-use super::{LeakCheck, LeakCheckError, Pattern, orphans, paths, ready};
+use super::{LeakCheck, LeakCheckError, Pattern, descriptors, orphans, paths, ready};
 use crate::clock;
 use crate::context::{Adopted, Context, set_owner};
 use crate::dump::dump;
@@ -39,6 +40,10 @@ pub(super) struct Running {
     lost: Option<Survey>,
     /// The least that a round took.
     least: Option<Bill>,
+    /// Descriptors that were open at the last look, if they are checked, and those
+    /// that were left open since the look before.
+    open: Option<descriptors::Open>,
+    left_open: Vec<Descriptor>,
 }
 
 /// A check whose context is the thread's.
@@ -77,6 +82,7 @@ impl Running {
         apart(|| {
             paths::begin(path);
             orphans::begin();
+            let is_open_checked = check.descriptors;
             let running = Self {
                 check,
                 path: path.to_owned(),
@@ -87,6 +93,8 @@ impl Running {
                 growth: Growth::default(),
                 lost: None,
                 least: None,
+                open: is_open_checked.then(descriptors::open),
+                left_open: Vec::new(),
             };
             running.is_counted().then_some(running).ok_or(LeakCheckError::NotTheAllocator)
         })
@@ -146,12 +154,23 @@ impl Running {
         self.calm_down();
         let survey = self.settled(Group::is_lost);
         self.growth.look(survey.groups().map(|group| (group.place, group.bytes)));
-        let is_clean = survey.groups().next().is_none();
+        self.look_at_descriptors();
+        let is_clean = survey.groups().next().is_none() && self.left_open.is_empty();
         self.lost = Some(survey).filter(|survey| survey.groups().any(Group::is_lost));
-        if is_clean || self.lost.is_some() || !self.growth.is_open() {
+        if is_clean || self.lost.is_some() || !self.growth.is_open() && self.left_open.is_empty() {
             return 0;
         }
         self.growth.next_look(self.check.rounds_max).unwrap_or(0)
+    }
+
+    /// What is open that was not at the last look.
+    fn look_at_descriptors(&mut self) {
+        if let Some(before) = &self.open {
+            let open = descriptors::open();
+            let new = open.iter().filter(|(known, _)| !before.contains_key(known));
+            self.left_open = new.map(|(_, descriptor)| descriptor.clone()).collect();
+            self.open = Some(open);
+        }
     }
 
     /// Runs the work once, in frames that are gone afterwards.
@@ -268,6 +287,7 @@ impl Running {
                 warm_up: self.rounds > 1,
                 growth: self.growth.is_judged(),
             },
+            descriptors: self.left_open.clone(),
             peak_bytes: self.least.map_or(0, |least| least.peak_bytes),
             pause_ns: survey.pause_ns(),
             doubts: survey.doubts(),
@@ -306,7 +326,9 @@ impl Running {
     fn exceeded(&self, report: &LeakReport) -> Vec<Exceeded> {
         let limits = &self.check.limits;
         let least = self.least.unwrap_or_default();
+        let left_open = report.descriptors.len() as u64;
         let leaked = [
+            (Limit::Descriptors, left_open, Some(0)),
             (Limit::LeakedBytes, report.leaked_bytes(), Some(limits.leaked_bytes)),
             (Limit::LeakedBlocks, report.leaked_blocks(), Some(limits.leaked_blocks)),
             (Limit::PeakBytes, report.peak_bytes, limits.peak_bytes),

@@ -7,6 +7,7 @@ use scrubjay::{Config, Scrubjay};
 use scrubjay_tests::harness;
 
 mod a_check_needs_the_registry;
+mod descriptors_left_open_are_listed;
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
 mod shared_pools_raise_no_false_alarm;
@@ -18,6 +19,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stac
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_check_needs_the_registry,
+        descriptors_left_open_are_listed,
         leaks_are_told_from_traps,
         parallel_checks_do_not_see_each_other,
         shared_pools_raise_no_false_alarm,
