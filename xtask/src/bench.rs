@@ -5,34 +5,36 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::readme::{Place, RECORDS};
 use crate::{instructions, workspace};
 
-/// Where records stand, one a day.
-const RECORDS: &str = "benches/record";
-
-/// A table of the comparison's, as that calls it, and what it stands between in
-/// the README.
+/// A table of the comparison's, as that calls it, and its place in the README.
 struct Table {
     name: &'static str,
-    opening: &'static str,
-    closing: &'static str,
+    place: Place,
 }
 
-const TABLES: [Table; 3] = [
+static TABLES: [Table; 3] = [
     Table {
         name: "cost",
-        opening: "<!-- cost: written by `cargo xtask bench` -->\n",
-        closing: "<!-- /cost -->",
+        place: Place {
+            opening: "<!-- cost: written by `cargo xtask bench` -->\n",
+            closing: "<!-- /cost -->",
+        },
     },
     Table {
         name: "wiping",
-        opening: "<!-- wiping: written by `cargo xtask bench --only wiping` -->\n",
-        closing: "<!-- /wiping -->",
+        place: Place {
+            opening: "<!-- wiping: written by `cargo xtask bench --only wiping` -->\n",
+            closing: "<!-- /wiping -->",
+        },
     },
     Table {
         name: "stacks",
-        opening: "<!-- stacks: written by `cargo xtask bench --only stacks` -->\n",
-        closing: "<!-- /stacks -->",
+        place: Place {
+            opening: "<!-- stacks: written by `cargo xtask bench --only stacks` -->\n",
+            closing: "<!-- /stacks -->",
+        },
     },
 ];
 
@@ -65,14 +67,12 @@ fn record(name: &str) -> Result<()> {
     fs::create_dir_all(&folder).context(RECORDS)?;
     workspace::run(comparison(&["--table", table.name, "--record"])?.arg(&folder))?;
     let record = newest(&folder, table.name)?;
-    let readme = workspace::root()?.join("README.md");
-    let text = fs::read_to_string(&readme).context("README.md")?;
-    fs::write(&readme, with_table(&text, table, &times(&record))?).context("README.md")
+    table.place.fill(&times(&record))
 }
 
 fn named(name: &str) -> Result<&'static Table> {
     TABLES.iter().find(|table| table.name == name).with_context(|| {
-        let names = TABLES.map(|table| table.name).join(", ");
+        let names = TABLES.iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
         format!("there is no table {name}, but {names}")
     })
 }
@@ -102,23 +102,13 @@ fn times(record: &str) -> String {
     record[..end].to_owned()
 }
 
-fn with_table(readme: &str, table: &Table, text: &str) -> Result<String> {
-    let start = readme.find(table.opening).context("README.md has no place for the table")?;
-    let start = start + table.opening.len();
-    let end = readme[start..].find(table.closing).context("README.md does not close the table")?;
-    Ok(format!("{}\n{text}\n{}", &readme[..start], &readme[start + end..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_readmes_table_is_replaced_and_the_rest_stays() {
-        let [table @ Table { opening, closing, .. }, ..] = &TABLES;
-        let readme = format!("before\n{opening}old\n{closing}\nafter\n");
+    fn a_record_is_shown_without_its_memory() {
         let record = "command\n\n| a |\n\nMost resident memory, MiB:\n\n| b |\n";
-        let new = with_table(&readme, table, &times(record)).unwrap();
-        assert_eq!(new, format!("before\n{opening}\ncommand\n\n| a |\n\n{closing}\nafter\n"));
+        assert_eq!(times(record), "command\n\n| a |\n");
     }
 }

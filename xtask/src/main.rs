@@ -13,6 +13,7 @@ mod demo;
 mod foreign;
 mod instructions;
 mod leaks;
+mod readme;
 mod soak;
 mod step;
 mod tidy;

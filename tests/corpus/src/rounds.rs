@@ -23,14 +23,24 @@ impl Asked {
     /// # Panics
     /// If they do not name a case and two numbers of rounds.
     pub fn of_arguments() -> Self {
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [name, warm_up, judged] = &arguments[..] else {
-            panic!("usage: CASE|- WARM_UP JUDGED")
-        };
+        Self::of(&std::env::args().skip(1).collect::<Vec<String>>())
+    }
+
+    /// What these arguments say, for programs that take others before them.
+    ///
+    /// # Panics
+    /// As for [`Asked::of_arguments`].
+    pub fn of(arguments: &[String]) -> Self {
+        let [name, warm_up, judged] = arguments else { panic!("usage: CASE|- WARM_UP JUDGED") };
         let case = crate::case(name);
         assert!(case.is_some() || name == "-", "there is no case {name}");
         let number = |text: &str| text.parse().expect("rounds are a number");
         Self { case, warm_up: number(warm_up), judged: number(judged) }
+    }
+
+    /// The case, if there is one.
+    pub fn case(&self) -> Option<&'static Case> {
+        self.case
     }
 
     /// Runs the rounds that warm up.

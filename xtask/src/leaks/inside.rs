@@ -11,20 +11,25 @@ use serde_json::Value;
 use super::Tool;
 use super::programs::{self, JUDGED, Programs, Ran, Rounds, TIMED};
 use super::verdict::{Times, Verdict, is_site};
+use crate::workspace;
 
 /// `dhat`, as its heap testing is used.
 pub fn dhat(programs: &Programs) -> Box<dyn Tool> {
     let rows = &["dhat", "dhat, after a warm-up round"];
-    Box::new(Inside { rows, program: programs.path("over-dhat"), site: Some(dhat_site) })
+    let program = programs.path("over-dhat");
+    Box::new(Inside { package: "dhat", rows, program, site: Some(dhat_site) })
 }
 
 /// `stats_alloc`, a region of its.
 pub fn stats_alloc(programs: &Programs) -> Box<dyn Tool> {
     let rows = &["stats_alloc", "stats_alloc, after a warm-up round"];
-    Box::new(Inside { rows, program: programs.path("over-stats-alloc"), site: None })
+    let program = programs.path("over-stats-alloc");
+    Box::new(Inside { package: "stats_alloc", rows, program, site: None })
 }
 
 struct Inside {
+    /// As Cargo calls it.
+    package: &'static str,
     /// Without a warm-up round and, if there are two, with one.
     rows: &'static [&'static str],
     program: PathBuf,
@@ -43,6 +48,13 @@ impl Inside {
 impl Tool for Inside {
     fn rows(&self) -> &'static [&'static str] {
         self.rows
+    }
+
+    fn version(&self) -> Result<String> {
+        let mut command = workspace::cargo(&["pkgid", self.package])?;
+        let id = workspace::output(&mut command)?;
+        let version = id.trim().rsplit(['@', '#']).next().unwrap_or_default();
+        Ok(format!("{} {version}", self.package))
     }
 
     fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {

@@ -60,6 +60,11 @@ impl Tool for Memcheck {
         &["Valgrind memcheck, definite", "Valgrind memcheck, all kinds"]
     }
 
+    fn version(&self) -> Result<String> {
+        let said = workspace::output(&mut workspace::command("valgrind", &["--version"])?)?;
+        Ok(said.trim().to_owned())
+    }
+
     fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {
         let (ran, records) = self.run(case.name)?;
         let own: Vec<&Record> =

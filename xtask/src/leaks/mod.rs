@@ -4,13 +4,16 @@
 //! two halves of the corpus have a table each; which cases a tool gets wrong is
 //! told of the open half alone, unless `--blind` asks for the other one, too.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use scrubjay_benches::machine::Machine;
 use scrubjay_corpus::{Case, Half, Kind};
 
+use crate::readme::{Place, RECORDS};
 use crate::workspace;
 use programs::{Programs, TIMED};
 use score::{Judged, Score};
@@ -18,6 +21,7 @@ use verdict::{Times, Verdict};
 
 mod inside;
 mod memcheck;
+mod ours;
 mod programs;
 mod sanitizer;
 mod score;
@@ -28,6 +32,8 @@ mod verdict;
 trait Tool {
     /// What its rows are called.
     fn rows(&self) -> &'static [&'static str];
+    /// Which version of it this is.
+    fn version(&self) -> Result<String>;
     /// What it says of a case, for each row, and how long the rounds take that
     /// are timed.
     fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)>;
@@ -35,9 +41,8 @@ trait Tool {
 
 /// The tools, or why one cannot be had here.
 fn tools(programs: &Programs) -> Result<Vec<Result<Box<dyn Tool>, String>>> {
-    // Scrubjay's own checker belongs here: one more of `inside`, a program of the
-    // same arguments and the same last line, in a package that may depend on it.
     Ok(vec![
+        Ok(ours::tool(programs)),
         memcheck::tool(programs)?,
         sanitizer::tool()?,
         Ok(inside::dhat(programs)),
@@ -58,6 +63,8 @@ struct Wishes<'a> {
     only: Option<&'a str>,
     /// Which cases of the blind half a tool gets wrong, too.
     tells_blind: bool,
+    /// Whether the tables are kept, and shown in the README.
+    records: bool,
 }
 
 /// Runs all tools over all cases.
@@ -68,7 +75,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
         match word {
             "--blind" => wishes.tells_blind = true,
             "--only" => wishes.only = words.next(),
-            _ => bail!("leaks takes --blind and --only TOOL, not {word:?}"),
+            "--record" => wishes.records = true,
+            _ => bail!("leaks takes --blind, --only TOOL and --record, not {word:?}"),
         }
     }
     let programs = Programs::build()?;
@@ -81,12 +89,19 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
     }
     let rows = judge(&chosen, &programs)?;
+    let machine = Machine::here();
+    let versions = chosen.iter().map(|tool| tool.version()).collect::<Result<Vec<_>>>()?;
+    let mut text = format!("`{COMMAND}` on {}.\nBeside {}.\n", machine.line(), versions.join(", "));
     for half in [Half::Open, Half::Blind] {
-        println!("\n{}", table(half, &rows));
+        text += &format!("\n{}", table(half, &rows));
     }
-    println!("{MEANING}\n");
-    for row in &rows {
-        print!("{}", mistakes(row, wishes.tells_blind));
+    text += &format!("\n{MEANING}\n");
+    let wrong: String = rows.iter().map(|row| mistakes(row, wishes.tells_blind)).collect();
+    println!("\n{text}\n{wrong}");
+    if wishes.records {
+        let name = format!("{RECORDS}/{}-leak-checkers.txt", machine.date);
+        fs::write(workspace::root()?.join(&name), format!("{text}\n{wrong}")).context(name)?;
+        README.fill(&text)?;
     }
     Ok(())
 }
@@ -96,6 +111,14 @@ impl Wishes<'_> {
         self.only.is_none_or(|part| tool.rows().iter().any(|name| name.contains(part)))
     }
 }
+
+/// What keeps the record.
+const COMMAND: &str = "cargo xtask leaks --record";
+/// Where the README shows it.
+const README: Place = Place {
+    opening: "<!-- leak checkers: written by `cargo xtask leaks --record` -->\n",
+    closing: "<!-- /leak checkers -->",
+};
 
 const MEANING: &str = "\
 Each case ran in a process of its own, in release: four rounds inside the process, one of
@@ -170,6 +193,6 @@ fn mistakes(row: &Row, tells_blind: bool) -> String {
 /// A folder for what tools write.
 fn folder() -> Result<PathBuf> {
     let folder = workspace::target()?.join("leaks");
-    std::fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&folder)?;
     Ok(folder)
 }

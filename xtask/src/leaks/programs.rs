@@ -40,8 +40,12 @@ pub struct Ran {
 impl Programs {
     /// Builds them in release.
     pub fn build() -> Result<Self> {
-        let what = ["build", "--release", "-p", "scrubjay-corpus", "--features", "peers"];
-        workspace::run(&mut workspace::cargo(&what)?)?;
+        let build = ["build", "--release", "-p"];
+        let peers = ["scrubjay-corpus", "--features", "peers"];
+        let ours = ["scrubjay-tests", "--bin", "corpus-over-scrubjay"];
+        for what in [peers, ours] {
+            workspace::run(&mut workspace::cargo(&[build, what].concat())?)?;
+        }
         Ok(Self(workspace::target()?.join("release")))
     }
 

@@ -13,6 +13,9 @@ use crate::{tools, workspace};
 /// The status that a process gets for a leak.
 const FOUND: i32 = 23;
 
+/// By which cargo tells what it starts that another toolchain is chosen.
+const CHOSEN: [&str; 3] = ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"];
+
 /// LeakSanitizer, if a nightly toolchain can build for this machine.
 pub fn tool() -> Result<Result<Box<dyn Tool>, String>> {
     if !tools::has("cargo", &["+nightly", "--version"]) {
@@ -24,7 +27,7 @@ pub fn tool() -> Result<Result<Box<dyn Tool>, String>> {
     let mut build = workspace::command("cargo", &["+nightly", "build", "--release"])?;
     build.args(["-p", "scrubjay-corpus", "--bin", "plain", "--target", &target]);
     build.env("RUSTFLAGS", "-Z sanitizer=leak").env("CARGO_TARGET_DIR", &folder);
-    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
+    for name in CHOSEN {
         build.env_remove(name);
     }
     workspace::run(&mut build)?;
@@ -39,6 +42,14 @@ struct Sanitizer {
 impl Tool for Sanitizer {
     fn rows(&self) -> &'static [&'static str] {
         &["LeakSanitizer (nightly)"]
+    }
+
+    fn version(&self) -> Result<String> {
+        let mut command = workspace::command("cargo", &["+nightly", "--version"])?;
+        for name in CHOSEN {
+            command.env_remove(name);
+        }
+        Ok(format!("LeakSanitizer of {}", workspace::output(&mut command)?.trim()))
     }
 
     fn judge(&self, case: &Case) -> Result<(Vec<Verdict>, Times)> {
