@@ -13,7 +13,7 @@ use scrubjay_log_format::cell::{
     DROPPED_FREED_BYTES,
 };
 
-use crate::control::LIVE;
+use crate::control::{self, LIVE};
 use crate::ledger::{Shared, Writer};
 use crate::store::Cell;
 use crate::thread::{Here, Slot};
@@ -52,7 +52,8 @@ fn site_of_now(here: &Here, tag: u32, is_sample: bool) -> u32 {
 /// or the thread's owner wants one.
 #[inline(always)]
 fn name_of(here: &Here, (address, size): (usize, usize), site: u32) -> u32 {
-    if here.mode() & LIVE == 0 && here.owner() == 0 {
+    // Not the thread's own word, which an orphan does not have.
+    if control::mode() & LIVE == 0 && here.owner() == 0 {
         return site;
     }
     enter_record(here, address, size, site)

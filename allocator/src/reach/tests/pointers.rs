@@ -129,8 +129,9 @@ fn chunks_of_the_c_library_that_begin_where_a_block_ends_do_not_hold_it() {
         .filter(|&(_, &block)| found.held(block) != LOST)
         .map(|(at, &block)| (at, found.held(block)))
         .collect();
-    // Whoever had the memory before may have left a word there.
-    assert!(held.len() <= 4, "{held:?}");
+    // Whoever had the memory before may have left a word there, and so may other
+    // tests. Where chunks counted nearly all of them would be held.
+    assert!(held.len() <= blocks.len() / 8, "{held:?}");
     drop(found);
     for (at, &block) in blocks.iter().enumerate().filter(|&(at, _)| is_live(at)) {
         free(block, 16 * (2 + at % 60));
