@@ -65,6 +65,8 @@ pub enum ChunkKind {
     SitePeaks = 24,
     /// When the sites of each tag were noted at its own [`crate::peak`].
     TagPeaks = 25,
+    /// How live blocks are held, by the last [`crate::scan`]s.
+    Scans = 26,
 }
 
 impl ChunkKind {
@@ -91,6 +93,7 @@ impl ChunkKind {
             23 => Self::Symbols,
             24 => Self::SitePeaks,
             25 => Self::TagPeaks,
+            26 => Self::Scans,
             _ => return None,
         })
     }
@@ -117,6 +120,7 @@ impl ChunkKind {
             Self::Symbols => "symbols",
             Self::SitePeaks => "site-peaks",
             Self::TagPeaks => "tag-peaks",
+            Self::Scans => "scans",
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`stack`] | stacks: a prefix tree of frames |
 //! | [`site`] | sites: declarations, counters, and caches in front of them |
 //! | [`peak`] | what was live of each site at peaks |
+//! | [`scan`] | how live blocks were held when memory was searched |
 //! | [`module`] | the program and its libraries in memory |
 //! | [`note`] | what the program says about itself |
 //! | [`symbols`] | functions and lines of addresses |
@@ -39,6 +40,7 @@ pub mod note;
 pub mod peak;
 pub mod process;
 pub mod registry;
+pub mod scan;
 pub mod site;
 pub mod stack;
 pub mod symbols;
@@ -52,6 +54,7 @@ pub use header::{ClockKind, FileHeader, Mode, WipePolicy};
 pub use module::Module;
 pub use note::Note;
 pub use registry::Registered;
+pub use scan::Scan;
 pub use site::SiteDeclaration;
 pub use stack::StackNode;
 pub use symbols::{SymbolChunk, SymbolFrame, SymbolFrames};
