@@ -106,6 +106,9 @@ pub(crate) struct Control {
     pub(crate) sites: Lock,
     /// Guards the search of memory: two would find each other's buffers.
     pub(crate) searches: Lock,
+    /// Guards what the log has of scans.
+    #[cfg(feature = "leak-check")]
+    pub(crate) scans: Lock,
 }
 
 #[repr(C)]
@@ -135,6 +138,8 @@ static PAGE: Page = Page {
         modules: Lock::new(),
         sites: Lock::new(),
         searches: Lock::new(),
+        #[cfg(feature = "leak-check")]
+        scans: Lock::new(),
     },
     rest: [0; PAGE_SIZE - size_of::<Control>()],
 };

@@ -137,6 +137,9 @@ mod report;
 mod residue;
 mod ring;
 mod sampling;
+#[cfg(feature = "leak-check")]
+#[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+mod scan;
 mod scope;
 #[expect(unsafe_code, reason = "allocates, and hands blocks back")]
 mod self_test;
@@ -183,6 +186,8 @@ pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
+#[cfg(feature = "leak-check")]
+pub use scan::{HeldCycle, HeldSite, HeldTag, ScanError, ScanReport, scan, scan_within};
 pub use scope::Scope;
 #[cfg(feature = "leak-check")]
 pub use scrubjay_macros::leak_check;

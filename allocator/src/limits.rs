@@ -48,6 +48,14 @@ pub(crate) const LIVE_BATCH: u32 = 128;
 pub(crate) const OWNERS_MAX: usize = 1024;
 /// Notes in a log; those beyond are counted (`NOTE_OVERFLOW_COUNT`).
 pub(crate) const NOTES_MAX: usize = format::note::COUNT_MAX as usize;
+/// Records of the scans in a log: as many scans as it keeps, each with so many
+/// rows; what has none is counted. 8 MiB at most.
+pub(crate) const SCAN_RECORDS_MAX: usize =
+    (format::scan::SET_COUNT * format::scan::SET_RECORDS) as usize;
+/// A scan that has threads stand still for longer gives up, unless told otherwise,
+/// in nanoseconds.
+#[cfg(feature = "leak-check")]
+pub(crate) const SCAN_PAUSE_MAX_NS: u64 = 1_000_000_000;
 
 /// Frames in the ring, unless told otherwise: halved when full, so that any
 /// run has at least 500 points.
@@ -257,6 +265,7 @@ const _: () = assert!(
                 + format::peak::SITE_SIZE)
         + STACK_NODES_MAX * format::stack::SIZE
         + SITE_PAGES_MAX * format::site::CACHE_PAGE_SIZE
+        + SCAN_RECORDS_MAX * format::scan::SIZE
         + format::registry::RECORD_COUNT_MAX as usize * format::registry::SIZE
         + GROUPS_MAX * format::frame::slot_count(FRAMES_MAX) as usize * format::frame::ROW_SIZE
         <= LEDGER_RESERVE

@@ -9,13 +9,14 @@
 mod bounded;
 mod descriptors;
 mod growth;
+pub(crate) mod look;
 mod orphans;
 mod outcome;
 mod paths;
 mod report;
 mod running;
 mod survey;
-mod symbols;
+pub(crate) mod symbols;
 
 use core::fmt;
 use core::time::Duration;
@@ -396,7 +397,7 @@ impl Drop for LeakGuard {
 }
 
 /// Whether checks can be made.
-fn ready() -> Result<(), LeakCheckError> {
+pub(crate) fn ready() -> Result<(), LeakCheckError> {
     process::begin_now(&Config::new()).ok_or(LeakCheckError::NotTheAllocator)?;
     clock::begin();
     if control::mode() & LIVE == 0 {

@@ -153,9 +153,8 @@ fn as_nanoseconds<S: Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Er
     out.serialize_u64(time.as_nanos() as u64)
 }
 
-/// How many leaks are shown, and how many frames of each.
+/// How many leaks are shown.
 const SHOWN_MAX: usize = 10;
-const FRAMES_SHOWN_MAX: usize = 8;
 
 impl HeldBy {
     const ALL: [Self; 8] = [
@@ -175,7 +174,7 @@ impl HeldBy {
     }
 
     /// Whether nothing reaches it.
-    pub(super) fn is_lost(self) -> bool {
+    pub fn is_lost(self) -> bool {
         matches!(self, Self::Nothing | Self::Cycle | Self::Lost)
     }
 }
@@ -367,24 +366,6 @@ impl Leak {
         }
         let thread = if self.thread.is_empty() { "a thread" } else { &self.thread };
         writeln!(out, "; tag {}, {thread}, {:.1?} old", self.tag, self.age)?;
-        let first = self.frames.iter().position(|frame| !frame.is_library());
-        let shown = self.frames.iter().skip(first.unwrap_or(0));
-        let mut hidden = first.unwrap_or(0);
-        let mut count = 0;
-        for frame in shown {
-            if frame.is_end() || count == FRAMES_SHOWN_MAX {
-                break;
-            }
-            if frame.is_library() {
-                hidden += 1;
-                continue;
-            }
-            writeln!(out, "    {frame}")?;
-            count += 1;
-        }
-        if hidden > 0 {
-            writeln!(out, "    ({hidden} frames of libraries are left out)")?;
-        }
-        Ok(())
+        symbols::show(&self.frames, out)
     }
 }

@@ -1,19 +1,15 @@
 //! What is left of a check's work, and what still holds it, by place.
-//!
-//! Addresses of blocks stand in memory of scrubjay's own alone, which a scan
-//! leaves out, and in frames that are gone by then: elsewhere they would pass for
-//! the program's.
 
 use std::collections::BTreeMap;
 
+use super::look::Look;
 use super::paths;
 use super::report::HeldBy;
 use super::symbols;
+use crate::limits::REACH_SEARCH_NS;
 use crate::live::{self, Block};
-use crate::reach::{self, Counts, Held, List, Scan, ScanError};
 use crate::site;
-use crate::stack::scrub_stack;
-use crate::{clock, own, owner};
+use crate::{own, owner};
 
 /// What is left, by place and by what holds it.
 #[derive(Debug, Default)]
@@ -68,28 +64,17 @@ impl Survey {
         if !is_any_left(wanted) {
             return Self::default();
         }
-        let mut doubts = Vec::new();
-        match live::overflow_count() {
-            0 => {}
-            count => doubts.push(format!("{count} blocks found no record, and are not looked at")),
-        }
         let (mut groups, mut lost) = (BTreeMap::new(), Vec::new());
-        let mut pause_ns = None;
-        let listed = clock::ticks();
-        // The look at the blocks has left their addresses where the next frames
-        // will stand.
-        scrub_stack(usize::MAX);
-        match look_around() {
-            Ok((found, counts)) => {
-                pause_ns = Some(counts.pause_ns);
-                doubt(&mut doubts, &counts);
-                sum_up(&mut groups, &mut lost, &found, listed, wanted);
+        let (doubts, pause_ns) = match Look::take(REACH_SEARCH_NS) {
+            Ok(look) => {
+                sum_up(&mut groups, &mut lost, &look, wanted);
+                (look.doubts(), Some(look.counts.pause_ns))
             }
             Err(error) => {
-                doubts.push(format!("what holds blocks is not known: {error:?}"));
                 sum_up_unseen(&mut groups, wanted);
+                (vec![format!("what holds blocks is not known: {error:?}")], None)
             }
-        }
+        };
         Self { groups: groups.into_values().collect(), lost, pause_ns, doubts }
     }
 
@@ -119,17 +104,6 @@ impl Survey {
     }
 }
 
-/// How the block of a record is held.
-#[derive(Clone, Copy)]
-struct Found {
-    record: u32,
-    held_by: u32,
-    address: usize,
-}
-
-// SAFETY: it is made of integers, for which zeros are values.
-unsafe impl reach::Plain for Found {}
-
 #[inline(never)]
 fn is_any_left(wanted: Wanted<'_>) -> bool {
     let mut is_left = false;
@@ -137,76 +111,19 @@ fn is_any_left(wanted: Wanted<'_>) -> bool {
     is_left
 }
 
-/// Finds out what holds each block.
-#[inline(never)]
-fn look_around() -> Result<(List<Found>, Counts), ScanError> {
-    reach::aside(|aside| {
-        let room = live::end() as usize;
-        let mut blocks = List::new(room).ok_or(ScanError::NoRoom)?;
-        let mut found = List::new(room).ok_or(ScanError::NoRoom)?;
-        live::each(|record, Block { address, size, site, .. }| {
-            let is_own = own::is_own(site::tag_of(site));
-            blocks.push(reach::Block { address, size, note: record.into(), is_own });
-        });
-        let scan = aside.scan(&mut blocks)?;
-        for (number, block) in (0..).zip(blocks.iter()) {
-            let held_by = holder(&scan, number) as u32;
-            let record = block.note as u32;
-            found.push(Found { record, held_by, address: block.address });
-        }
-        Ok((found, scan.counts))
-    })?
-}
-
-fn holder(scan: &Scan, block: u32) -> HeldBy {
-    match scan.root(block) {
-        Held::Static { .. } => HeldBy::Static,
-        Held::ThreadLocal { .. } => HeldBy::ThreadLocal,
-        Held::Stack { .. } | Held::Register { .. } => HeldBy::Stack,
-        Held::Elsewhere | Held::Block { .. } => HeldBy::Elsewhere,
-        Held::Lost | Held::LostThrough { .. } => match scan.held(block) {
-            Held::LostThrough { .. } => HeldBy::Lost,
-            _ if scan.cycle_of(block).is_some() => HeldBy::Cycle,
-            _ => HeldBy::Nothing,
-        },
-    }
-}
-
-/// What could make an answer wrong.
-fn doubt(doubts: &mut Vec<String>, counts: &Counts) {
-    if counts.running_count > 0 || !counts.is_stop_complete {
-        doubts.push(format!("{} threads or more did not stand still", counts.running_count));
-    }
-    if counts.missed_count > 0 {
-        doubts.push(format!("{} mappings may hold what is lost", counts.missed_count));
-    }
-    let unreadable = counts.unreadable_root_size + counts.unreadable_block_size;
-    if unreadable > 0 {
-        doubts.push(format!("{unreadable} bytes could not be read"));
-    }
-}
-
 type Groups = BTreeMap<(u64, HeldBy), Group>;
 
 #[inline(never)]
-fn sum_up(
-    groups: &mut Groups,
-    lost: &mut Vec<(u32, u64)>,
-    found: &[Found],
-    listed: u64,
-    wanted: Wanted<'_>,
-) {
-    for &Found { record, held_by, address } in found {
-        let Some(block) = live::get(record).filter(|block| wanted(record, block)) else { continue };
-        // Others may have moved it, or made another in its place, before they
-        // were stopped.
-        let is_it = block.address == address && block.born < listed;
-        let held_by = if is_it { HeldBy::of(held_by) } else { HeldBy::Unknown };
+fn sum_up(groups: &mut Groups, lost: &mut Vec<(u32, u64)>, look: &Look, wanted: Wanted<'_>) {
+    look.each(|record, block, held_by| {
+        if !wanted(record, block) {
+            return;
+        }
         if held_by.is_lost() {
             lost.push((record, block.born));
         }
-        add(groups, &block, held_by);
-    }
+        add(groups, block, held_by);
+    });
 }
 
 #[inline(never)]

@@ -29,13 +29,13 @@ static KNOWN: LazyLock<Mutex<HashMap<u32, Vec<Frame>>>> = LazyLock::new(Mutex::d
 /// allocator left out; none where the site has no stack. The first call for a
 /// site costs some microseconds a frame, the first of all as long as reading the
 /// program's symbols takes.
-pub(super) fn of<T>(site: u32, then: impl FnOnce(&[Frame]) -> T) -> T {
+pub(crate) fn of<T>(site: u32, then: impl FnOnce(&[Frame]) -> T) -> T {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     then(known.entry(site).or_insert_with(|| resolve(site)))
 }
 
 /// What sites have in common that differ in the allocator's own ways alone.
-pub(super) fn place(site: u32) -> u64 {
+pub(crate) fn place(site: u32) -> u64 {
     of(site, |frames| {
         let mut hasher = DefaultHasher::new();
         site::tag_of(site).hash(&mut hasher);
@@ -86,13 +86,13 @@ impl Frame {
     }
 
     /// Whether it is of the standard library, or of scrubjay.
-    pub(super) fn is_library(&self) -> bool {
+    pub(crate) fn is_library(&self) -> bool {
         let name = self.function.trim_start_matches('<').trim_start_matches("dyn ");
         self.function.is_empty() || LIBRARIES.iter().any(|library| name.starts_with(library))
     }
 
     /// Whether the work of a check ends here, and what called it begins.
-    pub(super) fn is_end(&self) -> bool {
+    fn is_end(&self) -> bool {
         self.function.starts_with("scrubjay::leak_check::")
             || self.function.starts_with("<scrubjay::leak_check::")
     }
@@ -108,6 +108,34 @@ impl fmt::Display for Frame {
             (None, _) => out.write_str(&self.function),
         }
     }
+}
+
+/// How many frames are shown of a stack.
+const SHOWN_MAX: usize = 8;
+
+/// Writes what a stack says of the program, a frame a line.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn show(frames: &[Frame], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let first = frames.iter().position(|frame| !frame.is_library());
+    let mut hidden = first.unwrap_or(0);
+    let mut count = 0;
+    for frame in frames.iter().skip(first.unwrap_or(0)) {
+        if frame.is_end() || count == SHOWN_MAX {
+            break;
+        }
+        if frame.is_library() {
+            hidden += 1;
+            continue;
+        }
+        writeln!(out, "    {frame}")?;
+        count += 1;
+    }
+    if hidden > 0 {
+        writeln!(out, "    ({hidden} frames of libraries are left out)")?;
+    }
+    Ok(())
 }
 
 /// A path as seen from the working directory, if it lies below.

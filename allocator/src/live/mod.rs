@@ -19,7 +19,8 @@ pub(crate) use free::Free;
 /// What a trailer names from here up are records.
 const FIRST: u32 = 1 << 31;
 
-const _: () = assert!(SITES_MAX <= FIRST as usize && LIVE_MAX <= FIRST as usize);
+const _: () = assert!(SITES_MAX <= FIRST as usize);
+const _: () = assert!(LIVE_MAX <= FIRST as usize);
 
 /// A block's record; one whose address is 0 is free.
 struct Record {

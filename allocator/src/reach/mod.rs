@@ -57,14 +57,6 @@ pub(crate) enum ScanError {
     TooLong,
 }
 
-/// Says of each block how it is held. They are sorted by address for it, and are
-/// known by their number in that order from then on.
-///
-/// All other threads stand still meanwhile. Not within an allocation.
-pub(crate) fn scan(blocks: &mut [Block]) -> Result<Scan, ScanError> {
-    aside(|aside| aside.scan(blocks))?
-}
-
 /// Runs `act` on a stack of its own, so that whatever it leaves in its frames
 /// holds nothing: from there on down, the calling thread's own stack counts as
 /// unused. One at a time. A panic in there aborts.
@@ -86,13 +78,6 @@ pub(crate) struct Aside {
     signal_stack: Range<usize>,
 }
 
-/// All other threads stand still, until this is dropped.
-pub(crate) struct Stopped<'a> {
-    aside: &'a Aside,
-    stop: Stop,
-    room: Room,
-}
-
 /// What a search takes, got before anybody stands still.
 struct Room {
     mappings: Mappings,
@@ -108,32 +93,29 @@ struct Blocks<'b> {
 }
 
 impl Aside {
-    /// As [`scan`].
-    pub(crate) fn scan(&self, blocks: &mut [Block]) -> Result<Scan, ScanError> {
+    /// Says of each block how it is held. They are sorted by address for it, and
+    /// are known by their number in that order from then on.
+    ///
+    /// All other threads stand still meanwhile; where that lasts longer than
+    /// `pause_max_ns` there is no answer. Not within an allocation.
+    pub(crate) fn scan(&self, blocks: &mut [Block], pause_max_ns: u64) -> Result<Scan, ScanError> {
         // Before anybody stands still.
         let blocks = Blocks::new(blocks)?;
-        self.stop()?.search(blocks)
-    }
-
-    /// Has all other threads stand still.
-    pub(crate) fn stop(&self) -> Result<Stopped<'_>, ScanError> {
         let room = Room::new().ok_or(ScanError::NoRoom)?;
         let stop = stop::Room::new().ok_or(ScanError::NoRoom)?;
-        Ok(Stopped { aside: self, stop: Stop::begin(stop), room })
-    }
-}
-
-impl Stopped<'_> {
-    /// As [`scan`], of blocks that were listed when nobody could release one.
-    pub(crate) fn scan(self, blocks: &mut [Block]) -> Result<Scan, ScanError> {
-        self.search(Blocks::new(blocks)?)
+        self.search(Stop::begin(stop), room, blocks, pause_max_ns.min(REACH_SEARCH_NS))
     }
 
-    fn search(self, blocks: Blocks<'_>) -> Result<Scan, ScanError> {
-        let Self { aside, stop, room } = self;
+    fn search(
+        &self,
+        stop: Stop,
+        room: Room,
+        blocks: Blocks<'_>,
+        pause_max_ns: u64,
+    ) -> Result<Scan, ScanError> {
         let Room { mut mappings, memory: mut memory_room, mut roots } = room;
         let Blocks { index, mut verdicts, mut queue } = blocks;
-        let end_ns = stop.start_ns + REACH_SEARCH_NS;
+        let end_ns = stop.start_ns + pause_max_ns;
         if !mappings.read() {
             return Err(ScanError::NoMappings);
         }
@@ -141,7 +123,7 @@ impl Stopped<'_> {
         let mut memory = Memory::new(&mappings, &mut memory_room, stop.is_still());
         roots.leave_own_out();
         roots.leave_dead_out(&memory);
-        roots.add_thread(&memory, &aside.thread());
+        roots.add_thread(&memory, &self.thread());
         each_standing(&stop, |thread| {
             counts.stopped_count += 1;
             roots.add_thread(&memory, thread);

@@ -7,6 +7,8 @@
 mod chunks;
 mod notes;
 mod places;
+#[cfg(feature = "leak-check")]
+mod scans;
 mod tables;
 mod words;
 
@@ -23,6 +25,9 @@ use crate::published::Published;
 use crate::{clock, log_name};
 
 use tables::Tables;
+
+#[cfg(feature = "leak-check")]
+use words::ScanWords;
 
 pub(crate) use chunks::Room;
 pub(crate) use places::{Mark, Place};
@@ -59,6 +64,9 @@ pub(crate) struct Store {
     exhausted: AtomicBool,
     ring: places::Ring,
     note_count: AtomicU32,
+    /// Scans so far.
+    #[cfg(feature = "leak-check")]
+    scan_count: AtomicU64,
     tables: Tables,
 }
 

@@ -7,11 +7,15 @@ use scrubjay_log_format::{
     ChunkKind, cell, frame, module, note, peak, registry, site, stack, tag, thread,
 };
 
+#[cfg(feature = "leak-check")]
+use crate::limits::SCAN_RECORDS_MAX;
 use crate::limits::{
     CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, NOTES_MAX, SITE_PAGES_MAX,
     SITES_MAX, STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
 };
 use crate::os;
+#[cfg(feature = "leak-check")]
+use scrubjay_log_format::scan;
 
 use super::{
     DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, RegistryWords,
@@ -58,6 +62,8 @@ pub(super) struct Tables {
     site_pages: Table<{ directory_size(SITE_PAGES_MAX, site::CACHE_PAGE_SIZE) }>,
     modules: Table<{ directory_size(MODULES_MAX, module::SIZE) }>,
     notes: Table<{ directory_size(NOTES_MAX, note::SIZE) }>,
+    #[cfg(feature = "leak-check")]
+    scans: Table<{ directory_size(SCAN_RECORDS_MAX, scan::SIZE) }>,
 }
 
 impl Store {
@@ -218,6 +224,18 @@ impl Store {
     /// Levels of the registry that were ever used.
     pub(crate) fn registry_levels(&self) -> &AtomicU32 {
         &self.tables.registry_levels
+    }
+
+    /// A record of a scan, if its chunk is there.
+    #[cfg(feature = "leak-check")]
+    pub(super) fn scan_record(&self, index: u32) -> Option<&'static super::ScanWords> {
+        self.record(&self.tables.scans, index)
+    }
+
+    /// A record of a scan.
+    #[cfg(feature = "leak-check")]
+    pub(super) fn scan_record_or_take(&self, index: u32) -> Option<&'static super::ScanWords> {
+        self.record_or_take(&self.tables.scans, ChunkKind::Scans, index)
     }
 
     /// A note, if its chunk is there.

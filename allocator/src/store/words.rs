@@ -40,6 +40,9 @@ pub(crate) type TagPeakWords = [AtomicU64; peak::TAG_WORD_COUNT];
 pub(crate) type ModuleWords = [AtomicU64; module::SIZE / 8];
 /// A note.
 pub(crate) type NoteWords = [AtomicU64; note::SIZE / 8];
+/// A record of a scan.
+#[cfg(feature = "leak-check")]
+pub(crate) type ScanWords = [AtomicU64; scrubjay_log_format::scan::SIZE / 8];
 /// The process's words.
 pub(crate) type ProcessWords = [AtomicU64; process::WORD_COUNT];
 

@@ -1,7 +1,7 @@
 //! Blocks of a test, whose addresses stand nowhere in the clear but where the
 //! test puts them.
 
-use crate::limits::TRAILER_SIZE;
+use crate::limits::{REACH_SEARCH_NS, TRAILER_SIZE};
 use crate::reach::{self, Block, Held, List, Scan};
 
 /// A block, by the complement of its address.
@@ -93,7 +93,8 @@ impl Ground {
 
     #[inline(never)]
     pub(super) fn scan_now(&mut self) -> Found<'_> {
-        let scan = reach::scan(&mut self.blocks).unwrap();
+        let scan = reach::aside(|aside| aside.scan(&mut self.blocks, REACH_SEARCH_NS));
+        let scan = scan.and_then(|scan| scan).unwrap();
         Found { scan, blocks: &self.blocks }
     }
 

@@ -118,25 +118,9 @@ fn what_the_checker_left_in_its_own_frames_holds_nothing() {
         let mut frame = [0_usize; 4];
         fill(&mut frame, block);
         std::hint::black_box(leave_deep(block, 10));
-        let scan = aside.scan(blocks).ok()?;
+        let scan = aside.scan(blocks, u64::MAX).ok()?;
         std::hint::black_box(&mut frame);
         Some(scan.held(0))
-    });
-    assert_eq!(held, Ok(Some(LOST)));
-}
-
-#[test]
-fn blocks_may_be_listed_while_all_others_stand_still() {
-    let mut ground = Ground::new(1 << 20);
-    let block = ground.block(64);
-    crate::stack::scrub_stack(usize::MAX);
-    let blocks = ground.blocks();
-    let held = reach::aside(|aside| {
-        let stopped = aside.stop().ok()?;
-        blocks.truncate(0);
-        let size = 64;
-        blocks.push(reach::Block { address: block.address(), size, note: 0, is_own: false });
-        Some(stopped.scan(blocks).ok()?.held(0))
     });
     assert_eq!(held, Ok(Some(LOST)));
 }
