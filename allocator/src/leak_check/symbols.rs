@@ -58,8 +58,8 @@ fn resolve(site: u32) -> Vec<Frame> {
         });
     });
     // The way through the allocator is not always the same.
-    let own = frames.iter().take(OWN_MAX).enumerate().filter(|(_, frame)| frame.is_own());
-    let entry = own.last().map_or(0, |(last, _)| last + 1);
+    let mut own = frames.iter().take(OWN_MAX).enumerate().filter(|(_, frame)| frame.is_own());
+    let entry = own.next_back().map_or(0, |(last, _)| last + 1);
     frames.drain(..entry);
     frames
 }

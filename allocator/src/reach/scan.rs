@@ -1,10 +1,9 @@
 //! What a search found.
 
-use super::block::Block;
 use super::lost::Cycles;
 use super::mappings::Modules;
 use super::pages::Pages;
-use super::verdict::{Held, KIND_COUNT, Verdict, kind_of};
+use super::verdict::{Held, Verdict};
 
 /// What was looked at, and what came of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,25 +31,6 @@ pub(crate) struct Counts {
     pub(crate) unreadable_block_size: u64,
     /// How long the other threads stood still, in nanoseconds.
     pub(crate) pause_ns: u64,
-    /// Blocks and their bytes, by what holds them.
-    kinds: [(u64, u64); KIND_COUNT],
-}
-
-impl Counts {
-    pub(super) fn sum_up(&mut self, blocks: &[Block], verdicts: &[Verdict]) {
-        for (block, verdict) in blocks.iter().zip(verdicts) {
-            if let Some((count, size)) = self.kinds.get_mut(verdict.kind()) {
-                *count += 1;
-                *size += block.size as u64;
-            }
-        }
-    }
-
-    /// How many blocks are held in a way, and their bytes; which thread, module
-    /// or block it is makes no difference.
-    pub(crate) fn held(&self, how: Held) -> (u64, u64) {
-        self.kinds.get(kind_of(how)).copied().unwrap_or_default()
-    }
 }
 
 /// How each block is held, by its number in the order of addresses.
@@ -84,12 +64,6 @@ impl Scan {
     /// What holds the first block of those through which a block is held.
     pub(crate) fn root(&self, block: u32) -> Held {
         self.verdict(block).root()
-    }
-
-    /// The lost block through which a block is lost, itself where it is lost by
-    /// itself; `None` for what is held.
-    pub(crate) fn lost_root(&self, block: u32) -> Option<u32> {
-        self.verdict(block).lost_root()
     }
 
     /// The cycles of lost blocks: the members of each, in an order in which they

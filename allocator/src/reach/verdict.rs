@@ -44,8 +44,6 @@ const ELSEWHERE: u8 = 5;
 const BLOCK: u8 = 6;
 const LOST: u8 = 7;
 const LOST_THROUGH: u8 = 8;
-/// How many kinds there are.
-pub(super) const KIND_COUNT: usize = 9;
 
 impl Verdict {
     /// Of what a root holds.
@@ -78,11 +76,6 @@ impl Verdict {
         self.kind == OPEN
     }
 
-    /// Its place in counts by kind.
-    pub(super) fn kind(self) -> usize {
-        self.kind as usize
-    }
-
     pub(super) fn held(self) -> Held {
         held(self.kind, self.detail)
     }
@@ -91,16 +84,6 @@ impl Verdict {
     pub(super) fn root(self) -> Held {
         held(self.root_kind, self.root)
     }
-
-    /// The lost block at which the chain begins.
-    pub(super) fn lost_root(self) -> Option<u32> {
-        (self.root_kind == LOST).then_some(self.root)
-    }
-}
-
-/// The place of a kind in counts.
-pub(super) fn kind_of(held: Held) -> usize {
-    Verdict::of_root(held).kind()
 }
 
 fn held(kind: u8, detail: u32) -> Held {
