@@ -86,16 +86,6 @@ struct Segment {
 // SAFETY: it is made of integers, for which zeros are values.
 unsafe impl Plain for Segment {}
 
-/// The names of loaded files.
-pub(super) struct Modules(List<Module>);
-
-impl Modules {
-    /// A file's path, cut where it is long.
-    pub(super) fn path(&self, module: u32) -> &[u8] {
-        self.0.get(module as usize).map_or(&[], Module::path)
-    }
-}
-
 impl Mappings {
     /// Room for them; `None` where there is no memory. Not while others stand
     /// still: it takes the loader's lock.
@@ -144,11 +134,6 @@ impl Mappings {
         let behind = self.regions.partition_point(|region| region.start <= address);
         let region = *self.regions.get(behind.checked_sub(1)?)?;
         (address < region.end).then_some(region)
-    }
-
-    /// Keeps the files' names alone.
-    pub(super) fn into_modules(self) -> Modules {
-        Modules(self.modules)
     }
 }
 

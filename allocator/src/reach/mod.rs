@@ -165,7 +165,7 @@ impl Aside {
             (os::own_missed_count() + crate::thread_blocks::missed_count()) as u64;
         counts.pause_ns = os::monotonic_ns() - stop.start_ns;
         drop(stop);
-        Ok(Scan::new(counts, verdicts, cycles, mappings.into_modules()))
+        Ok(Scan::new(counts, verdicts, cycles))
     }
 }
 

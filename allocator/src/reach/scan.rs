@@ -1,7 +1,6 @@
 //! What a search found.
 
 use super::lost::Cycles;
-use super::mappings::Modules;
 use super::pages::Pages;
 use super::verdict::{Held, Verdict};
 
@@ -39,17 +38,11 @@ pub(crate) struct Scan {
     pub(crate) counts: Counts,
     verdicts: Pages<Verdict>,
     cycles: Cycles,
-    modules: Modules,
 }
 
 impl Scan {
-    pub(super) fn new(
-        counts: Counts,
-        verdicts: Pages<Verdict>,
-        cycles: Cycles,
-        modules: Modules,
-    ) -> Self {
-        Self { counts, verdicts, cycles, modules }
+    pub(super) fn new(counts: Counts, verdicts: Pages<Verdict>, cycles: Cycles) -> Self {
+        Self { counts, verdicts, cycles }
     }
 
     fn verdict(&self, block: u32) -> Verdict {
@@ -79,10 +72,5 @@ impl Scan {
     pub(crate) fn cycle_of(&self, block: u32) -> Option<usize> {
         let number = self.cycles.cycle_of.get(block as usize)?;
         (*number as usize).checked_sub(1)
-    }
-
-    /// The path of a loaded file, as [`Held::Static`] names it.
-    pub(crate) fn module_path(&self, module: u32) -> &[u8] {
-        self.modules.path(module)
     }
 }

@@ -135,6 +135,12 @@ impl Found<'_> {
         self.blocks.iter().position(is_it).unwrap() as u32
     }
 
+    /// How many blocks nothing reaches.
+    pub(super) fn lost_count(&self) -> usize {
+        let numbers = 0..self.blocks.len() as u32;
+        numbers.filter(|&number| self.scan.root(number) == Held::Lost).count()
+    }
+
     pub(super) fn held(&self, block: Hidden) -> Held {
         self.scan.held(self.number(block))
     }

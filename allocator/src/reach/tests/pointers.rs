@@ -83,9 +83,7 @@ fn roots_are_told_apart_and_threads_come_before_statics_before_the_rest() {
     assert_eq!(found.held(several), Held::Stack { thread });
     assert_eq!(found.held(local), Held::ThreadLocal { thread });
     assert_eq!(found.held(other), Held::Elsewhere);
-    let Held::Static { module } = found.held(of_static) else { panic!("held by no static") };
-    let own = std::env::current_exe().unwrap();
-    assert_eq!(found.scan.module_path(module), own.as_os_str().as_encoded_bytes());
+    assert!(matches!(found.held(of_static), Held::Static { .. }));
     assert_eq!(found.scan.counts.unreadable_block_size, 0);
     core::hint::black_box(&mut frame);
     HELD.iter().for_each(|place| place.store(0, Ordering::SeqCst));

@@ -1,7 +1,6 @@
 //! How long a search has the program stand still.
 
 use super::ground::{Ground, Hidden, write};
-use crate::reach::Held;
 
 /// Blocks in random order of a chain of `1 << shift` of them, each with a second
 /// pointer to a random one, as in a program's graph. Answers the first one.
@@ -41,7 +40,7 @@ fn pause(ground: &mut Ground, first: Hidden) -> (u64, u64) {
         let found = ground.scan();
         let counts = found.scan.counts;
         least = (least.0.min(counts.pause_ns), least.1.min(own_ns() - begin));
-        assert_eq!(counts.held(Held::Lost).0, 0);
+        assert_eq!(found.lost_count(), 0);
         std::hint::black_box(&mut frame);
     }
     least
