@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use scrubjay_log_format::peak::{self, SiteAtPeak};
+use scrubjay_log_format::scan::Row;
 use scrubjay_log_format::{process, site};
 
 use super::estimate::{Estimate, Sample};
@@ -25,6 +26,8 @@ pub enum Source {
     Samples,
     /// What each site had counted when a peak was noted.
     Noted,
+    /// What a scan found of each site.
+    Scan,
     /// Nowhere, and why.
     None(&'static str),
 }
@@ -41,6 +44,7 @@ impl Source {
             Self::Journal => "journal",
             Self::Counters | Self::Noted => "counters",
             Self::Samples => "samples",
+            Self::Scan => "scan",
             Self::None(_) => "none",
         }
     }
@@ -52,6 +56,7 @@ impl Source {
             Self::Counters => "exact, from the counters",
             Self::Samples => "estimate, 95 % interval",
             Self::Noted => "from the counters within its bound",
+            Self::Scan => "as the scan found it",
             Self::None(why) => why,
         }
     }
@@ -176,6 +181,15 @@ impl Held {
             groups.of(site).add(level.bytes, level.blocks);
         }
         groups.end(Source::Journal, 1)
+    }
+
+    /// What a scan says of some sites.
+    pub fn by_scan<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) -> Self {
+        let mut groups = Groups::new(ledger);
+        for row in rows {
+            groups.of(row.site).add(row.bytes as i64, row.blocks as i64);
+        }
+        groups.end(Source::Scan, 1)
     }
 
     /// What the sites' counters say of the log's last moment.

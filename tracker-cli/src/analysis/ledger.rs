@@ -13,6 +13,7 @@ use super::damage::{Damage, Damages};
 use super::file::{Chunks, LogFile, Place};
 use super::frames::Frames;
 use super::notes::Notes;
+use super::scans::Scans;
 use super::site_store::SiteStore;
 use super::sites::{Sites, UNKNOWN_TAG};
 use super::tables::{ledger_kind, records};
@@ -50,6 +51,8 @@ pub struct Ledger {
     pub module_end: u64,
     /// What the program says about itself.
     pub notes: Notes,
+    /// How live blocks were held.
+    pub scans: Scans,
     /// What the file is made of, by the kinds' numbers.
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
@@ -108,6 +111,8 @@ impl Ledger {
         }
         ledger.settle_bases(&page_owners);
         ledger.settle_registry();
+        let is_moving = file.header.has(header::FLAG_DUMP) || file.is_being_written();
+        ledger.scans.settle(is_moving, &mut ledger.damages);
         tracing::debug!(tags = ledger.tags.len(), slots = ledger.threads.len(), "ledger read");
         Ok(ledger)
     }
@@ -185,6 +190,7 @@ impl Ledger {
             ChunkKind::SiteCaches => return self.site_store.cache_page(record),
             ChunkKind::SitePeaks => return self.site_store.site_peaks(index, record),
             ChunkKind::TagPeaks => return self.site_store.tag_peak(index, record),
+            ChunkKind::Scans => return self.scans.record(index, place, record),
             _ => return,
         };
         if let Err(error) = read {

@@ -14,6 +14,7 @@ pub mod estimate;
 
 pub mod frames;
 pub mod notes;
+pub mod scans;
 pub mod site_store;
 pub mod sites;
 pub mod tag_sums;
@@ -35,6 +36,7 @@ pub mod peak;
 pub mod run;
 
 pub mod held;
+pub mod scanned;
 pub mod taken;
 
 pub mod alike;

@@ -2,8 +2,8 @@
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, FormatError, cell, frame, module, note, peak, registry, site, stack,
-    tag, thread,
+    ChunkHeader, ChunkKind, FormatError, cell, frame, module, note, peak, registry, scan, site,
+    stack, tag, thread,
 };
 
 use super::damage::{Damage, Damages};
@@ -33,6 +33,7 @@ fn record_size(kind: ChunkKind) -> Option<usize> {
         ChunkKind::TagPeaks => peak::TAG_SIZE,
         ChunkKind::Modules => module::SIZE,
         ChunkKind::Notes => note::SIZE,
+        ChunkKind::Scans => scan::SIZE,
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::live::LiveBlocks;
 use super::registry;
 use super::run::End;
+use super::scanned;
 use super::site_agreement::SiteAgreement;
 use super::site_ledger::SiteLedger;
 use super::sites::Sites;
@@ -55,6 +56,7 @@ pub fn verify(
     let mut damages = ledger.damages.clone();
     structure::check(file, &progress("looking at what is unused"), &mut verdict.findings)?;
 
+    scanned::check(ledger, &mut verdict.findings);
     let mut gaps = ledger.sites.gaps();
     for (missing, what) in [
         (ledger.notes.missing(), "notes"),

@@ -1,5 +1,5 @@
 //! `scrubjay leaks`: what was live at the end, or at a moment. Whether it is a
-//! leak is for the reader to judge.
+//! leak is for the reader to judge, and for a scan, where the log has one.
 
 use std::io::Write;
 
@@ -10,12 +10,14 @@ use serde::Serialize;
 use super::question::{Asked, BlockArguments, TagArguments};
 use super::reading::Reading;
 use super::rows::{BlockRows, LevelRow, frame_rows, level_table, live_rows, moment_rows};
+use super::scanned::Scanned;
 use super::sites::{Order, SiteArguments, SiteRows};
 use super::suppressed::{Suppressed, SuppressionArguments};
 use crate::analysis::damage::Damages;
 use crate::analysis::held::{Held, HeldSite};
 use crate::analysis::peak::{self, Coverage, Moment, Until};
 use crate::analysis::run::{End, last_ticks};
+use crate::analysis::scanned::{self, Found};
 use crate::error::Error;
 use crate::session::Session;
 use crate::text;
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// What was live so many seconds after the start, instead of at the end
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     at: Option<f64>,
+    /// Only what nothing reaches any more, by the last scan that the log has
+    #[arg(long, conflicts_with = "blocks")]
+    lost: bool,
     #[command(flatten)]
     blocks: BlockArguments,
     #[command(flatten)]
@@ -50,13 +55,15 @@ struct Live {
     /// Null for the end.
     at_ns: Option<u64>,
     end: End,
-    /// "ledger", "journal" or "frame".
+    /// "ledger", "journal", "frame" or "scan".
     source: &'static str,
     live_bytes: i64,
     live_blocks: Option<i64>,
     tags: Vec<LevelRow>,
     #[serde(flatten)]
     sites: SiteRows,
+    /// How it was held, by the last scan; null where there is none.
+    scan: Option<Scanned>,
     /// What may stay, and what is left; null where nobody asked.
     suppressed: Option<Suppressed>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -77,37 +84,45 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     };
     let mut damages = ledger.damages.clone();
     let moment = journal_moment(&asked, at, arguments.blocks, &mut session, &mut damages)?;
-    let (source, tags) = levels(arguments, &asked, at, moment.as_ref());
+    let mut found = scanned::find(ledger, at);
+    let lost = found.as_ref().filter(|_| arguments.lost);
+    let (source, tags) = match lost {
+        Some(found) => ("scan", of_tag(found.lost_rows(&asked), &arguments.about)),
+        None if arguments.lost => return Err(Error::Usage(NO_SCAN.into())),
+        None => levels(arguments, &asked, at, moment.as_ref()),
+    };
     let live_bytes: i64 = tags.iter().map(|row| row.bytes).sum();
     let live_blocks: Option<i64> = tags.iter().map(|row| row.blocks).sum();
 
-    let mut held = held(&asked, at, moment.as_ref());
-    let (sites, suppressed) = if arguments.suppressions.is_asked() {
-        let tags = tag_sites(&tags, &asked)?;
-        if held.source.is_none() {
-            held.sites.clone_from(&tags);
-        }
-        let of_tag = held.of_tag(asked.tag);
-        let symbols = &arguments.sites.symbols;
-        let reading = Reading::new(&asked, of_tag, symbols, &mut session, &mut damages)?;
-        for line in &held.unsettled {
-            session.say(line);
-        }
+    let mut held = match lost {
+        Some(found) => found.lost(),
+        None => held(&asked, at, moment.as_ref()),
+    };
+    let tags_alone = tag_sites(&tags, &asked)?;
+    let is_asked = arguments.suppressions.is_asked();
+    if is_asked && held.source.is_none() {
+        held.sites.clone_from(&tags_alone);
+    }
+    let reading = read(&held, found.as_ref(), arguments, &asked, &mut session, &mut damages)?;
+    let mut suppressed = None;
+    if is_asked {
         let has_blocks = live_blocks.is_some();
-        let mut suppressed = suppressions.divide(&mut held, &tags, has_blocks, &asked, &reading);
-        if arguments.suppressions.judge(&mut suppressed) {
+        let mut divided = suppressions.divide(&mut held, &tags_alone, has_blocks, &asked, &reading);
+        if arguments.suppressions.judge(&mut divided) {
             session.found();
         }
         if held.source.is_none() {
             held.sites.clear();
         }
-        let order = Order::Bytes;
-        let sites = SiteRows::read(&held, &asked, asked.tag, order, &arguments.sites, &reading);
-        (sites, Some(suppressed))
-    } else {
-        let sites = &arguments.sites;
-        (SiteRows::new(&held, &asked, sites, &mut session, &mut damages)?, None)
-    };
+        if let Some(found) = &mut found {
+            let is_left = |site: &u32| !divided.sites.contains(site);
+            found.retain(|site| site.sites.iter().all(is_left));
+        }
+        suppressed = Some(divided);
+    }
+    let order = Order::Bytes;
+    let sites = SiteRows::read(&held, &asked, asked.tag, order, &arguments.sites, &reading);
+    let scan = found.map(|found| Scanned::new(&found, &asked, &arguments.sites, &reading));
 
     let blocks = moment.filter(|_| arguments.blocks.blocks).map(|mut moment| {
         let now = at.unwrap_or_else(|| last_ticks(file, ledger).max(moment.ticks));
@@ -125,6 +140,7 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
         live_blocks,
         tags,
         sites,
+        scan,
         suppressed,
         blocks,
     };
@@ -137,6 +153,39 @@ pub fn run(arguments: &Arguments, mut session: Session<'_>) -> Result<u8, Error>
     session.end()
 }
 
+/// Why there is no answer to `--lost`.
+const NO_SCAN: &str = "--lost needs a scan by then; this log has none (scrubjay::scan makes one)";
+
+/// The stacks of what is shown, as people read them.
+fn read(
+    held: &Held,
+    found: Option<&Found>,
+    arguments: &Arguments,
+    asked: &Asked,
+    session: &mut Session<'_>,
+    damages: &mut Damages,
+) -> Result<Reading, Error> {
+    let sites = held.of_tag(asked.tag);
+    // Which stacks read alike is known of all, or those that are named are not the
+    // greatest.
+    let is_by_rank = arguments.sites.all_frames && !arguments.suppressions.is_asked();
+    let count = if is_by_rank { arguments.sites.top } else { sites.len() };
+    let of_scan = found.iter().flat_map(|found| &found.groups);
+    let of_scan = of_scan.flat_map(|group| group.held.of_tag(asked.tag));
+    let read = sites.into_iter().take(count).chain(of_scan);
+    let reading = Reading::new(asked, read, &arguments.sites.symbols, session, damages)?;
+    for line in &held.unsettled {
+        session.say(line);
+    }
+    Ok(reading)
+}
+
+/// The tag asked for, or all.
+fn of_tag(mut rows: Vec<LevelRow>, about: &TagArguments) -> Vec<LevelRow> {
+    rows.retain(|row| about.tag.as_ref().is_none_or(|tag| row.tag == *tag));
+    rows
+}
+
 /// What was live of each tag asked for, and whence that is known.
 fn levels(
     arguments: &Arguments,
@@ -145,7 +194,7 @@ fn levels(
     moment: Option<&Moment>,
 ) -> (&'static str, Vec<LevelRow>) {
     let Asked { file, ledger, .. } = asked;
-    let (source, mut tags) = match (at, moment) {
+    let (source, tags) = match (at, moment) {
         // At the end the ledger knows, whatever the journal lacks.
         (None, _) => ("ledger", live_rows(ledger)),
         (Some(_), Some(moment)) => ("journal", moment_rows(ledger, &moment.levels)),
@@ -154,9 +203,7 @@ fn levels(
             ("frame", frame.map_or_else(Vec::new, |frame| frame_rows(ledger, &frame)))
         }
     };
-    let tag = arguments.about.tag.as_ref();
-    tags.retain(|row| tag.is_none_or(|tag| row.tag == *tag));
-    (source, tags)
+    (source, of_tag(tags, &arguments.about))
 }
 
 /// Tags as sites without a stack.
@@ -243,12 +290,14 @@ impl Live {
             (None, End::Killed) => "when it was killed".into(),
             (None, _) => "at the end".into(),
         };
-        let source = match self.source {
-            "ledger" => "from the ledger",
-            "journal" => "from the journal",
-            _ => "from the last frame before",
+        let lost = self.scan.as_ref().filter(|_| self.source == "scan");
+        let title = match (lost, self.source) {
+            (Some(scan), _) => format!("Lost{what}, by {}", scan.title()),
+            (None, "ledger") => format!("Live{what} {when}, from the ledger"),
+            (None, "journal") => format!("Live{what} {when}, from the journal"),
+            _ => format!("Live{what} {when}, from the last frame before"),
         };
-        writeln!(out, "{}", text::heading(&format!("Live{what} {when}, {source}")))?;
+        writeln!(out, "{}", text::heading(&title))?;
         out.write_notes()?;
         let blocks = self.live_blocks.map_or_else(String::new, |blocks| {
             format!(" in {}", text::plural(blocks.max(0) as u64, "block"))
@@ -263,8 +312,17 @@ impl Live {
         }
         if !self.tags.is_empty() {
             write!(out, "\n{}", level_table(&self.tags, is_narrow))?;
-            let what = if self.suppressed.is_some() { "Left" } else { "Live" };
+            let what = match (&self.suppressed, lost) {
+                (Some(_), _) => "Left",
+                (None, Some(_)) => "Lost",
+                (None, None) => "Live",
+            };
             self.sites.write(out, what, is_narrow)?;
+        }
+        match (&self.scan, lost) {
+            (_, Some(scan)) => scan.write_pause(out)?,
+            (Some(scan), None) => scan.write(out, is_narrow)?,
+            (None, None) => {}
         }
         if let Some(suppressed) = &self.suppressed {
             suppressed.write(out, self.tag.is_some(), is_narrow)?;

@@ -9,6 +9,7 @@ mod peak;
 mod question;
 mod reading;
 mod rows;
+mod scanned;
 mod sites;
 mod summary;
 mod suppressed;
