@@ -7,6 +7,7 @@ use scrubjay::{Config, Scrubjay};
 use scrubjay_tests::harness;
 
 mod a_check_needs_the_registry;
+mod a_scan_is_in_the_log;
 mod descriptors_left_open_are_listed;
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
@@ -19,6 +20,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stac
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_check_needs_the_registry,
+        a_scan_is_in_the_log,
         descriptors_left_open_are_listed,
         leaks_are_told_from_traps,
         parallel_checks_do_not_see_each_other,
