@@ -28,10 +28,22 @@ const BATCHES_MIN: usize = 3;
 /// Tells how many events there were so far.
 pub type EventCount = fn() -> u64;
 
+/// Runs the body of a test under a check.
+pub type Around = fn(&mut dyn FnMut());
+
+/// As [`main`], with each operation under a check of its own.
+pub fn checked(around: Around) -> ExitCode {
+    answer(Plan::from_arguments(&[], None).map(|plan| Plan { around: Some(around), ..plan }), &[])
+}
+
 /// Reads the arguments, measures, prints. Some allocators have workloads that
 /// others cannot do, and some count events.
 pub fn main(own: &'static [Workload], events: Option<EventCount>) -> ExitCode {
-    match Plan::from_arguments(own, events) {
+    answer(Plan::from_arguments(own, events), own)
+}
+
+fn answer(plan: Option<Plan>, own: &[Workload]) -> ExitCode {
+    match plan {
         Some(plan) => {
             let (nanoseconds, events) = plan.measure();
             println!("{nanoseconds} {} {events}", resident_peak());
@@ -55,6 +67,7 @@ struct Plan {
     /// Frames below the workload, where it matters.
     depth: usize,
     events: Option<EventCount>,
+    around: Option<Around>,
 }
 
 impl Plan {
@@ -67,6 +80,7 @@ impl Plan {
             batch_time: Duration::from_millis(5),
             depth: 0,
             events,
+            around: None,
         };
         let mut named = false;
         let mut arguments = env::args().skip(1);
@@ -109,7 +123,11 @@ impl Plan {
     }
 
     fn run(&self, operations: u64) {
-        depth::below(self.depth, &mut || (self.workload.run)(operations));
+        let run = self.workload.run;
+        depth::below(self.depth, &mut || match self.around {
+            Some(around) => (0..operations).for_each(|_| around(&mut || run(1))),
+            None => run(operations),
+        });
     }
 
     fn operations_of_a_batch(&self) -> u64 {

@@ -20,4 +20,5 @@ pub mod machine;
 pub mod statistics;
 #[cfg(feature = "peers")]
 mod syntax;
+mod test_bodies;
 pub mod workloads;

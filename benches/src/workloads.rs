@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::json;
+use crate::{json, test_bodies};
 
 /// Something to measure.
 pub struct Workload {
@@ -30,6 +30,8 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "syntax", run: crate::syntax::parse, operations_min: 1 },
     #[cfg(feature = "peers")]
     Workload { name: "tokenizers", run: crate::bpe::train_and_encode, operations_min: 1 },
+    Workload { name: "test 20 µs", run: test_bodies::small, operations_min: 1 },
+    Workload { name: "test 10 ms", run: test_bodies::large, operations_min: 1 },
     Workload { name: "write 64 B", run: write::<64>, operations_min: 1 << 10 },
     Workload { name: "write 256 B", run: write::<256>, operations_min: 1 << 10 },
     Workload { name: "write 1 KiB", run: write::<{ 1 << 10 }>, operations_min: 1 << 10 },
@@ -74,6 +76,7 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("json", "a document of 500 records parsed by `serde_json`, and dropped"),
     ("syntax", "130 lines of Rust parsed by `syn`, and the tree dropped"),
     ("tokenizers", "BPE trained on 100 lines, which are then encoded"),
+    ("test", "a map of words to vectors filled, asked, sorted, dropped"),
     ("write", "alloc, fill, free"),
     ("memset", "a block that stands filled with zeros, by the C library's memset"),
     ("cold", "one of many blocks, 256 MiB together, that are filled in turn, then freed in turn"),

@@ -14,7 +14,7 @@ struct Table {
     place: Place,
 }
 
-static TABLES: [Table; 3] = [
+static TABLES: [Table; 4] = [
     Table {
         name: "cost",
         place: Place {
@@ -34,6 +34,13 @@ static TABLES: [Table; 3] = [
         place: Place {
             opening: "<!-- stacks: written by `cargo xtask bench --only stacks` -->\n",
             closing: "<!-- /stacks -->",
+        },
+    },
+    Table {
+        name: "leaks",
+        place: Place {
+            opening: "<!-- leaks: written by `cargo xtask bench --only leaks` -->\n",
+            closing: "<!-- /leaks -->",
         },
     },
 ];

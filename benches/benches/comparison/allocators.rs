@@ -70,6 +70,20 @@ pub const WIPING: &[Allocator] = &[
     ours("wiping", &[("SCRUBJAY_WIPE", "all")], false),
 ];
 
+const fn checked(name: &'static str, environment: Environment) -> Allocator {
+    Allocator { environment, ..peer(name, "with-leak-check") }
+}
+
+/// Those of the table of leak checks, and what the registry costs without any.
+pub const LEAKS: &[Allocator] = &[
+    peer("System", "with-system"),
+    peer("System again", "with-system"),
+    ours("count", &[("SCRUBJAY_STACKS", "off")], false),
+    ours("count + live", &[("SCRUBJAY_STACKS", "off"), ("SCRUBJAY_LIVE", "on")], false),
+    checked("leak check", &[("SCRUBJAY_STACKS", "off"), ("SCRUBJAY_LIVE", "on")]),
+    checked("leak check + stacks", &[("SCRUBJAY_STACKS", "on"), ("SCRUBJAY_LIVE", "on")]),
+];
+
 /// Those of the table of stacks. Nobody else in it wipes, so nobody does.
 pub const STACKS: &[Allocator] = &[
     peer("System", "with-system"),

@@ -20,6 +20,8 @@ const BUILT: [(&str, &str); 2] = [
 ];
 /// Those that Cargo alone cannot build.
 const C_PEERS: &[&str] = &["with-hardened-malloc", "with-jemalloc"];
+/// What is built apart, with a feature that nobody else is to have.
+const CHECKED: &str = "with-leak-check";
 /// Where what children write goes.
 const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
 /// More than any child writes: a journal that ends early would look cheap.
@@ -88,6 +90,11 @@ impl Children {
                     absent.push(program);
                 }
             }
+            if takes_part(CHECKED)
+                && !build(&target, how, &["--bin", CHECKED, "--features", "peers,leak-check"])?
+            {
+                return Err("the workloads under leak checks cannot be built".into());
+            }
             let mut model = None;
             if settings.iter().any(|setting| setting.workload == model::NAME) {
                 model = Model::build(&target, how.flags, may_take_minutes)?;
@@ -119,6 +126,17 @@ impl Children {
         }
         let is_built = BUILT.iter().any(|(name, _)| *name == allocator.program);
         is_built || self.with_peers && !self.absent.contains(&allocator.program)
+    }
+
+    /// How long a program stands still for a search, in nanoseconds, that holds
+    /// so many blocks of a size. Of the build that was built last.
+    pub fn pause(&self, blocks: u64, size: u64) -> Result<f64, Box<dyn Error>> {
+        let folder = &self.builds.last().ok_or("nothing was built")?.folder;
+        let mut command = Command::new(folder.join(CHECKED));
+        command.args(["--pause", &blocks.to_string(), &size.to_string()]);
+        command.env("SCRUBJAY_LIVE", "on").env("SCRUBJAY_STACKS", "off");
+        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     }
 
     /// Runs one program once.

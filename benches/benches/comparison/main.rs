@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p scrubjay-benches --bench comparison --
-//!     [--table cost|wiping|stacks] [--only WORKLOAD] [--rounds N] [--record FOLDER]
+//!     [--table cost|wiping|stacks|leaks] [--only WORKLOAD] [--rounds N] [--record FOLDER]
 //! ```
 //!
 //! Each figure is a process of its own. A round runs every allocator once in
@@ -20,6 +20,7 @@ mod figure;
 mod heaptrack;
 mod model;
 mod overhead;
+mod pauses;
 mod record;
 mod row;
 mod settings;
@@ -86,6 +87,14 @@ const TABLES: &[Table] = &[
         builds: &[&FRAME_POINTERS, &RELEASE],
         settings: settings::stacks,
     },
+    Table {
+        name: "leaks",
+        command: "cargo xtask bench --only leaks",
+        allocators: allocators::LEAKS,
+        columns: &[Column::Build, Column::Workload],
+        builds: &[&DEV, &RELEASE],
+        settings: settings::leaks,
+    },
 ];
 
 /// What one setting's rounds gave: for each allocator, for each round.
@@ -129,7 +138,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let machine = Machine::here();
-    let text = table::text(table, &machine, options.rounds, &all);
+    let pauses = pauses::text(table, &children)?;
+    let text = table::text(table, &machine, options.rounds, &all, &pauses);
     println!("{text}");
     if let Some(folder) = options.record {
         record::write(&folder, table, &machine, options.rounds, &all, &text)?;

@@ -88,6 +88,17 @@ pub fn stacks() -> Vec<Setting> {
     settings
 }
 
+/// What the table of leak checks shows.
+pub fn leaks() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for build in [&DEV, &RELEASE] {
+        for workload in ["test 20 µs", "test 10 ms", "json", "tokenizers"] {
+            settings.push(Setting::of(build, workload));
+        }
+    }
+    settings
+}
+
 const WIPING: &[&str] = &[
     "write 64 B",
     "write 256 B",

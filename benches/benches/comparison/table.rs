@@ -10,7 +10,13 @@ use crate::units::{mebibytes, time};
 use crate::{Measured, Table, overhead, share};
 
 /// Markdown tables, of time and of memory, and what they mean.
-pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -> String {
+pub fn text(
+    table: &Table,
+    machine: &Machine,
+    rounds: usize,
+    all: &[Measured],
+    pauses: &str,
+) -> String {
     let columns = Columns::of(table, all);
     let mut text = format!(
         "{}.\nTime as a ratio to `System`: medians of {rounds} interleaved rounds. Noise is what\n\
@@ -23,6 +29,7 @@ pub fn text(table: &Table, machine: &Machine, rounds: usize, all: &[Measured]) -
     }
     text += &share::text(table, all);
     text += &overhead::text(table, all);
+    text += pauses;
     text += "\nMost resident memory, MiB (a journal's is pages of its file):\n\n";
     text += &columns.head("System", "");
     let has_memory = |measured: &&Measured| measured.resident[0] > 0;
