@@ -54,7 +54,7 @@ pub fn test() {
         verify(&log);
     }
     let mut random = Random::new(7);
-    for round in 0..harness::count(8, 100) {
+    for round in 0..harness::count(20, 200) {
         let log = folder.join(format!("killed {round}.jay"));
         let mut child =
             child!().argument("forever").log(&log).setting("SCRUBJAY_MODE", "count").start();
@@ -104,11 +104,16 @@ pub fn child(arguments: &[String]) {
         assert!(told.contains("nothing reaches it; tag lost"), "{told}");
     }
     if arguments[0] == "forever" {
+        // So many sites that writing them takes a good part of the time.
+        keep_by_many_ways(12);
         // The log has four scans; from now on one of them is overwritten each time.
         scan().expect("there is a registry");
         println!("begun");
-        loop {
+        for number in 0_u64.. {
+            // The first row, in every other scan of a set: so all others move.
+            let largest = (number / 4 % 2 == 0).then(|| vec![1_u8; 1 << 20]);
             scan().expect("there is a registry");
+            drop(black_box(largest));
         }
     }
 }
@@ -136,6 +141,17 @@ fn ring() {
 fn keep() {
     let _scope = CACHE.enter();
     KEPT.lock().expect("nobody panics").push(vec![1_u8; KEPT_SIZE - 96]);
+}
+
+/// Each block has a stack of its own.
+#[inline(never)]
+fn keep_by_many_ways(turns: u32) {
+    if turns == 0 {
+        return mem::forget(black_box(Box::new(1_u8)));
+    }
+    keep_by_many_ways(black_box(turns - 1));
+    keep_by_many_ways(black_box(turns - 1));
+    black_box(());
 }
 
 #[inline(never)]
