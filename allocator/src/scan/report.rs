@@ -258,7 +258,8 @@ impl fmt::Display for ScanReport {
         rest(out, self.tags.len(), "tags")?;
         write!(
             out,
-            "{} threads stood still for {:.1?} of {:.1?}; {} bytes of roots and {} of blocks were searched",
+            "{} threads stood still for {:.1?} of {:.1?}; {} bytes of roots and {} of blocks were \
+             searched",
             self.threads_stopped, self.pause, self.took, self.root_bytes, self.block_bytes
         )?;
         for doubt in &self.doubts {
