@@ -169,6 +169,7 @@ pub(crate) fn get(number: u32) -> Option<Block> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "the tests hand blocks on under a lock")]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
