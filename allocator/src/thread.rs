@@ -218,6 +218,17 @@ pub(crate) fn used() -> impl Iterator<Item = &'static Slot> {
     slots.into_iter().flat_map(|slots| &slots.slots).take(count)
 }
 
+/// Whether a thread of that number has not ended.
+#[cfg(feature = "leak-check")]
+pub(crate) fn is_live(number: u32) -> bool {
+    used().any(|slot| {
+        let is_live = |words: &ThreadWords| {
+            words[thread::STATE].load(Ordering::Acquire) == thread::STATE_LIVE
+        };
+        slot.thread_number() == number && slot.words.get().is_some_and(is_live)
+    })
+}
+
 /// A slot by its number, if it was ever used.
 pub(crate) fn slot(index: u32) -> Option<&'static Slot> {
     let slots = SLOTS.get().filter(|slots| index < slots.count.load(Ordering::Acquire))?;

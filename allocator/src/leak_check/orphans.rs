@@ -53,6 +53,7 @@ pub fn orphans() -> LeakReport {
             ..LeakReport::default()
         };
         report.signals.reach = survey.is_scanned();
+        report.doubt_names();
         report.sort();
         report
     })

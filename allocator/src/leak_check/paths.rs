@@ -16,7 +16,16 @@ struct Paths {
     /// Those of all checks that ever ran, each once.
     known: Vec<Known>,
     /// Which of them a site's stack names; looked up anew when there is another.
-    of_sites: HashMap<u32, Option<usize>>,
+    of_sites: HashMap<u32, OfSite>,
+    /// Whether two checks ever ran at one time.
+    were_parallel: bool,
+}
+
+#[derive(Clone, Copy)]
+enum OfSite {
+    Check(usize),
+    None,
+    Unreadable,
 }
 
 struct Known {
@@ -39,14 +48,17 @@ fn paths<T>(then: impl FnOnce(&mut Paths) -> T) -> T {
 
 /// A check of that path begins.
 pub(super) fn begin(path: &str) {
-    paths(|paths| match paths.known.iter_mut().find(|known| known.path == path) {
-        Some(known) => {
-            known.is_shared |= known.running > 0;
-            known.running += 1;
-        }
-        None => {
-            paths.known.push(Known { path: path.to_owned(), running: 1, is_shared: false });
-            paths.of_sites.clear();
+    paths(|paths| {
+        paths.were_parallel |= paths.known.iter().any(|known| known.running > 0);
+        match paths.known.iter_mut().find(|known| known.path == path) {
+            Some(known) => {
+                known.is_shared |= known.running > 0;
+                known.running += 1;
+            }
+            None => {
+                paths.known.push(Known { path: path.to_owned(), running: 1, is_shared: false });
+                paths.of_sites.clear();
+            }
         }
     });
 }
@@ -60,17 +72,42 @@ pub(super) fn end(path: &str) {
     });
 }
 
-/// Whether a site's stack belongs to a check: `None` where it names no check, or
-/// one of several.
-pub(super) fn is_of(site: u32, path: &str) -> Option<bool> {
-    paths(|Paths { known, of_sites }| {
-        let named = *of_sites.entry(site).or_insert_with(|| {
+/// What a site's stack says of a check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Named {
+    /// It names this one.
+    It,
+    /// It names another.
+    Other,
+    /// It names none, or one of several of that name.
+    None,
+    /// Its functions' names have no paths, so it cannot name any of several.
+    Unreadable,
+}
+
+/// Which check a site's stack names.
+pub(super) fn named(site: u32, path: &str) -> Named {
+    paths(|Paths { known, of_sites, were_parallel }| {
+        let of_site = *of_sites.entry(site).or_insert_with(|| {
             let is_of =
                 |frame: &Frame| known.iter().position(|one| is_in(&frame.function, &one.path));
-            symbols::of(site, |frames| frames.iter().find_map(is_of))
+            symbols::of(site, |frames| match frames.iter().find_map(is_of) {
+                Some(check) => OfSite::Check(check),
+                None if symbols::have_paths(frames) => OfSite::None,
+                None => OfSite::Unreadable,
+            })
         });
-        let known = known.get(named?).filter(|known| !known.is_shared)?;
-        Some(known.path == path)
+        match of_site {
+            OfSite::Check(check) => match known.get(check) {
+                Some(known) if known.is_shared => Named::None,
+                Some(known) if known.path == path => Named::It,
+                _ => Named::Other,
+            },
+            OfSite::None => Named::None,
+            // All by itself a check needs no names.
+            OfSite::Unreadable if !*were_parallel => Named::None,
+            OfSite::Unreadable => Named::Unreadable,
+        }
     })
 }
 

@@ -269,6 +269,15 @@ impl LeakReport {
         }
     }
 
+    /// Says so where stacks cannot tell whose work it was.
+    pub(super) fn doubt_names(&mut self) {
+        if self.leaks.iter().any(|leak| !symbols::have_paths(&leak.frames)) {
+            let doubt = "names of functions have no paths in this build, so that stacks do not \
+                         tell checks apart: build with debug = \"limited\" or more";
+            self.doubts.push(doubt.to_owned());
+        }
+    }
+
     pub(super) fn sort(&mut self) {
         self.leaks.sort_by_cached_key(Leak::order);
         self.kept.sort_by_cached_key(Leak::order);

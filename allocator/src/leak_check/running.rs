@@ -317,6 +317,7 @@ impl Running {
         let unused = self.check.allowed.iter().zip(unused).filter(|(_, is_unused)| *is_unused);
         report.unused = unused.map(|(allowed, _)| allowed.reason.clone()).collect();
         report.exceeded = self.exceeded(&report);
+        report.doubt_names();
         report.sort();
         report
     }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::look::Look;
-use super::paths;
+use super::paths::{self, Named};
 use super::report::HeldBy;
 use super::symbols;
 use crate::limits::REACH_SEARCH_NS;
 use crate::live::{self, Block};
-use crate::site;
-use crate::{own, owner};
+use crate::{own, owner, site, thread};
 
 /// What is left, by place and by what holds it.
 #[derive(Debug, Default)]
@@ -169,6 +168,13 @@ impl Check<'_> {
         if owner::get(block.owner).is_some_and(is_direct) {
             return is_owned;
         }
-        paths::is_of(block.site, self.path).unwrap_or(is_owned)
+        match paths::named(block.site, self.path) {
+            Named::It => true,
+            Named::Other => false,
+            Named::None => is_owned,
+            // A thread that lives may be of a pool that others share. What it
+            // leaves is an orphan, not perhaps a stranger's leak.
+            Named::Unreadable => is_owned && !thread::is_live(block.thread),
+        }
     }
 }

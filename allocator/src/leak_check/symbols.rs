@@ -44,6 +44,13 @@ pub(crate) fn place(site: u32) -> u64 {
     })
 }
 
+/// Whether these names have their paths, which `debug = "line-tables-only"` leaves
+/// out.
+pub(crate) fn have_paths(frames: &[Frame]) -> bool {
+    let mut known = frames.iter().filter_map(Frame::has_path).peekable();
+    known.peek().is_none() || known.any(|has| has)
+}
+
 fn resolve(site: u32) -> Vec<Frame> {
     let mut frames = Vec::new();
     site::each_address(site, |address| {
@@ -67,34 +74,70 @@ fn resolve(site: u32) -> Vec<Frame> {
 /// How many of a stack's first frames may be the allocator's own, inlined calls
 /// counted apart.
 const OWN_MAX: usize = 24;
-/// How their names begin.
-const OWN: [&str; 5] = [
-    "__rustc::__rust_",
-    "scrubjay::recorder::",
-    "scrubjay::take::",
-    "scrubjay::realloc::",
-    "<scrubjay::allocator::",
+/// How their names begin, and below [`sources`] their files: of an inlined call
+/// `debug = "line-tables-only"` leaves a name without its path.
+const OWN: [(&str, &str); 7] = [
+    ("__rustc::__rust_", "\0"),
+    ("__rust_alloc", "\0"),
+    ("__rust_realloc", "\0"),
+    ("scrubjay::recorder::", "recorder/"),
+    ("scrubjay::take::", "take.rs"),
+    ("scrubjay::realloc::", "realloc.rs"),
+    ("<scrubjay::allocator::", "allocator.rs"),
 ];
+/// The same of the checks.
+const CHECK: [(&str, &str); 2] =
+    [("scrubjay::leak_check::", "leak_check/"), ("<scrubjay::leak_check::", "leak_check/")];
 
 /// Crates whose frames say little about whose a leak is.
 const LIBRARIES: [&str; 8] =
     ["alloc::", "core::", "std::", "hashbrown::", "scrubjay::", "__rustc::", "__rust_", "<alloc::"];
+/// What is in the paths of their files.
+const LIBRARY_FILES: [&str; 5] =
+    ["/library/alloc/src/", "/library/core/src/", "/library/std/src/", "/hashbrown-", "/rustc/"];
+
+/// The folder of this crate's sources, as the compiler names it.
+fn sources() -> &'static str {
+    file!().strip_suffix("leak_check/symbols.rs").unwrap_or("\0")
+}
 
 impl Frame {
+    /// The file, below the folder of this crate's sources.
+    fn own_file(&self) -> Option<&str> {
+        self.file.as_ref()?.to_str()?.split_once(sources()).map(|(_, below)| below)
+    }
+
+    /// Whether it is one of these, by its file where that is known.
+    fn is_one(&self, of: &[(&str, &str)]) -> bool {
+        let file = self.own_file();
+        of.iter().any(|(function, own)| {
+            self.function.starts_with(function) || file.is_some_and(|file| file.starts_with(own))
+        })
+    }
+
+    /// Whether it is a function of Rust whose name has a path.
+    fn has_path(&self) -> Option<bool> {
+        let is_rust = self.file.as_ref()?.extension()? == "rs" && !self.is_library();
+        let (name, _) = self.function.split_once('<').unwrap_or((&self.function, ""));
+        is_rust.then(|| name.is_empty() || name.contains("::"))
+    }
+
     fn is_own(&self) -> bool {
-        OWN.iter().any(|own| self.function.starts_with(own))
+        self.is_one(&OWN)
     }
 
     /// Whether it is of the standard library, or of scrubjay.
     pub(crate) fn is_library(&self) -> bool {
+        if let Some(file) = self.file.as_deref().and_then(Path::to_str) {
+            return self.own_file().is_some() || LIBRARY_FILES.iter().any(|of| file.contains(of));
+        }
         let name = self.function.trim_start_matches('<').trim_start_matches("dyn ");
         self.function.is_empty() || LIBRARIES.iter().any(|library| name.starts_with(library))
     }
 
     /// Whether the work of a check ends here, and what called it begins.
     fn is_end(&self) -> bool {
-        self.function.starts_with("scrubjay::leak_check::")
-            || self.function.starts_with("<scrubjay::leak_check::")
+        self.is_one(&CHECK)
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::cell::RefCell;
 use std::hint::black_box;
-use std::mem;
 use std::rc::Rc;
 use std::sync::Mutex;
+use std::{mem, thread};
 
 use scrubjay::{HeldBy, Tag, scan, scrub_stack};
 use scrubjay_tests::folder::Folder;
@@ -89,7 +89,9 @@ fn held(scan: &Value, kind: &str, held_by: &str, tag: &str) -> (i64, i64) {
 }
 
 pub fn child(arguments: &[String]) {
-    lose();
+    // A frame that lives may hold an address from before that is handed out again. So
+    // this is from an arena of its own, and larger than what was freed there.
+    thread::spawn(lose).join().expect("it loses");
     keep();
     scrub_stack(usize::MAX);
     for _ in 0..4 {
@@ -127,13 +129,14 @@ fn lose() {
 
 struct Node {
     next: RefCell<Option<Rc<Node>>>,
+    _weight: [u8; 3_000],
 }
 
 #[inline(never)]
 fn ring() {
     let _scope = RINGS.enter();
-    let first = Rc::new(Node { next: RefCell::new(None) });
-    let second = Rc::new(Node { next: RefCell::new(Some(Rc::clone(&first))) });
+    let first = Rc::new(Node { next: RefCell::new(None), _weight: [1; 3_000] });
+    let second = Rc::new(Node { next: RefCell::new(Some(Rc::clone(&first))), _weight: [2; 3_000] });
     *first.next.borrow_mut() = Some(black_box(second));
 }
 
