@@ -20,35 +20,8 @@ use crate::limits::{GROUPS_MAX, QUANTUM_MAX, QUANTUM_MIN, QUANTUM_SHIFT, TAGS_PE
 use crate::site::peaks;
 use crate::store::{Cell, Store, ThreadWords, TotalsWords};
 use crate::thread::Slot;
+use crate::writer::{Shared, Writer};
 use crate::{clock, frames};
-
-/// How a counter is written: by its only writer, or shared.
-pub(crate) trait Writer {
-    /// Adds and answers the new value.
-    fn add(word: &AtomicU64, value: u64) -> u64;
-}
-
-/// The slot's own thread.
-pub(crate) struct Own;
-
-impl Writer for Own {
-    #[inline(always)]
-    fn add(word: &AtomicU64, value: u64) -> u64 {
-        let sum = word.load(Ordering::Relaxed).wrapping_add(value);
-        word.store(sum, Ordering::Relaxed);
-        sum
-    }
-}
-
-/// One of many, in the orphan slot.
-pub(crate) struct Shared;
-
-impl Writer for Shared {
-    #[inline(always)]
-    fn add(word: &AtomicU64, value: u64) -> u64 {
-        word.fetch_add(value, Ordering::Relaxed).wrapping_add(value)
-    }
-}
 
 #[inline(always)]
 fn signed(word: &AtomicU64) -> i64 {

@@ -165,6 +165,7 @@ mod vault_tag;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
 mod wrapped;
+mod writer;
 
 /// The README, whose examples run as doctests.
 #[cfg(doctest)]

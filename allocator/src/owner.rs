@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use crate::limits::OWNERS_MAX;
 use crate::live;
+use crate::writer::{Own, Shared, Writer};
 
 /// An owner's counters. Exact at any moment: nothing is held back by threads.
 pub(crate) struct Owner {
@@ -17,11 +18,61 @@ pub(crate) struct Owner {
     thread: AtomicU32,
     /// How many owners have had the place.
     generation: AtomicU32,
+    peak_bytes: AtomicI64,
+    /// What that thread did, in a line that it alone writes, and what others did.
+    own: Counters,
+    shared: Counters,
+}
+
+#[repr(align(64))]
+struct Counters {
     allocated_bytes: AtomicU64,
     allocated_blocks: AtomicU64,
-    live_bytes: AtomicI64,
-    live_blocks: AtomicI64,
-    peak_bytes: AtomicI64,
+    freed_bytes: AtomicU64,
+    freed_blocks: AtomicU64,
+}
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            allocated_bytes: AtomicU64::new(0),
+            allocated_blocks: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            freed_blocks: AtomicU64::new(0),
+        }
+    }
+
+    #[inline(always)]
+    fn add<W: Writer>(&self, size: usize) {
+        W::add(&self.allocated_bytes, size as u64);
+        W::add(&self.allocated_blocks, 1);
+    }
+
+    #[inline(always)]
+    fn remove<W: Writer>(&self, size: usize) {
+        W::add(&self.freed_bytes, size as u64);
+        W::add(&self.freed_blocks, 1);
+    }
+
+    /// What is live of it. Negative where it freed what others allocated. What
+    /// came is read first: too little at most.
+    #[inline(always)]
+    fn live_bytes(&self) -> i64 {
+        let allocated = self.allocated_bytes.load(Ordering::Relaxed);
+        allocated.wrapping_sub(self.freed_bytes.load(Ordering::Relaxed)) as i64
+    }
+
+    fn live_blocks(&self) -> i64 {
+        let allocated = self.allocated_blocks.load(Ordering::Relaxed);
+        allocated.wrapping_sub(self.freed_blocks.load(Ordering::Relaxed)) as i64
+    }
+
+    fn clear(&self) {
+        self.allocated_bytes.store(0, Ordering::Relaxed);
+        self.allocated_blocks.store(0, Ordering::Relaxed);
+        self.freed_bytes.store(0, Ordering::Relaxed);
+        self.freed_blocks.store(0, Ordering::Relaxed);
+    }
 }
 
 /// What an owner's blocks come to.
@@ -70,61 +121,74 @@ impl Owner {
             number: AtomicU32::new(0),
             thread: AtomicU32::new(0),
             generation: AtomicU32::new(0),
-            allocated_bytes: AtomicU64::new(0),
-            allocated_blocks: AtomicU64::new(0),
-            live_bytes: AtomicI64::new(0),
-            live_blocks: AtomicI64::new(0),
             peak_bytes: AtomicI64::new(0),
+            own: Counters::new(),
+            shared: Counters::new(),
         }
     }
 
-    /// A block was allocated.
-    pub(crate) fn add(&self, size: usize) {
-        self.allocated_bytes.fetch_add(size as u64, Ordering::Relaxed);
-        self.allocated_blocks.fetch_add(1, Ordering::Relaxed);
-        self.live_blocks.fetch_add(1, Ordering::Relaxed);
-        let live = self.live_bytes.fetch_add(size as i64, Ordering::Relaxed) + size as i64;
+    /// A block was allocated, by the calling thread, which has that number.
+    #[inline]
+    pub(crate) fn add(&self, thread: u32, size: usize) {
+        if self.is_own_thread(thread) {
+            self.own.add::<Own>(size);
+        } else {
+            self.shared.add::<Shared>(size);
+        }
+        let live = self.live_bytes();
         if live > self.peak_bytes.load(Ordering::Relaxed) {
             self.peak_bytes.fetch_max(live, Ordering::Relaxed);
         }
     }
 
-    /// A block is about to be released.
-    pub(crate) fn remove(&self, size: usize) {
-        self.live_blocks.fetch_sub(1, Ordering::Relaxed);
-        self.live_bytes.fetch_sub(size as i64, Ordering::Relaxed);
+    /// A block is about to be released, by the calling thread.
+    #[inline]
+    pub(crate) fn remove(&self, thread: u32, size: usize) {
+        if self.is_own_thread(thread) {
+            self.own.remove::<Own>(size);
+        } else {
+            self.shared.remove::<Shared>(size);
+        }
+    }
+
+    #[inline(always)]
+    fn live_bytes(&self) -> i64 {
+        self.shared.live_bytes() + self.own.live_bytes()
     }
 
     /// Whether that thread works for it by itself: what it allocates is nobody
     /// else's.
+    #[inline(always)]
     pub(crate) fn is_own_thread(&self, thread: u32) -> bool {
         thread != 0 && self.thread.load(Ordering::Relaxed) == thread
     }
 
     /// What its blocks come to now.
     pub(crate) fn bill(&self) -> Bill {
-        let not_negative = |word: &AtomicI64| word.load(Ordering::Relaxed).max(0) as u64;
+        let Self { own, shared, .. } = self;
+        let sum = |one: &AtomicU64, other: &AtomicU64| {
+            one.load(Ordering::Relaxed) + other.load(Ordering::Relaxed)
+        };
+        let not_negative = |figure: i64| figure.max(0) as u64;
         Bill {
-            allocated_bytes: self.allocated_bytes.load(Ordering::Relaxed),
-            allocated_blocks: self.allocated_blocks.load(Ordering::Relaxed),
-            live_bytes: not_negative(&self.live_bytes),
-            live_blocks: not_negative(&self.live_blocks),
-            peak_bytes: not_negative(&self.peak_bytes),
+            allocated_bytes: sum(&own.allocated_bytes, &shared.allocated_bytes),
+            allocated_blocks: sum(&own.allocated_blocks, &shared.allocated_blocks),
+            live_bytes: not_negative(self.live_bytes()),
+            live_blocks: not_negative(own.live_blocks() + shared.live_blocks()),
+            peak_bytes: not_negative(self.peak_bytes.load(Ordering::Relaxed)),
         }
     }
 
-    /// Begins all figures anew. For an owner without blocks.
+    /// Begins all figures anew. For an owner without blocks, by its own thread.
     pub(crate) fn clear(&self) {
-        self.allocated_bytes.store(0, Ordering::Relaxed);
-        self.allocated_blocks.store(0, Ordering::Relaxed);
-        self.live_bytes.store(0, Ordering::Relaxed);
-        self.live_blocks.store(0, Ordering::Relaxed);
+        self.own.clear();
+        self.shared.clear();
         self.peak_bytes.store(0, Ordering::Relaxed);
     }
 
     /// Begins the peak anew, at what is live now.
     pub(crate) fn reset_peak(&self) {
-        self.peak_bytes.store(self.live_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.peak_bytes.store(self.live_bytes(), Ordering::Relaxed);
     }
 }
 
@@ -172,7 +236,7 @@ mod tests {
         let mut numbers: Vec<u32> = (0..3 * OWNERS_MAX)
             .map(|_| {
                 let number = begin(1).unwrap();
-                get(number).unwrap().add(100);
+                get(number).unwrap().add(1, 100);
                 end(number);
                 assert!(get(number).is_none());
                 number
@@ -187,11 +251,11 @@ mod tests {
     fn a_bill_adds_up() {
         let number = begin(1).unwrap();
         let owner = get(number).unwrap();
-        for size in [100, 50] {
-            owner.add(size);
-        }
-        owner.remove(100);
-        owner.add(20);
+        // Its own thread's, and another's.
+        owner.add(1, 100);
+        owner.add(2, 50);
+        owner.remove(2, 100);
+        owner.add(1, 20);
         let bill = Bill {
             allocated_bytes: 170,
             allocated_blocks: 3,

@@ -7,17 +7,18 @@ use scrubjay_log_format::cell::{
     RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
-use super::{Released, count_dropped, leave_record, name_of, site_of_now};
+use super::{Released, count_dropped, leave_record, name_of, site_of_now, thread_number};
 use crate::config::Config;
 use crate::control::{self, JOURNAL, SAMPLE, STACKS};
 use crate::journal::{self, What};
-use crate::ledger::{self, Own, Shared, Writer};
+use crate::ledger;
 use crate::limits::FAILED_SIZE_MAX;
 use crate::process::{self, Place};
 use crate::site::counters::{self, Change};
 use crate::store::{self, Cell, ThreadWords};
 use crate::thread::{self, Here, Slot};
 use crate::trailer::Valid;
+use crate::writer::{Own, Shared, Writer};
 use crate::{live, owner, registry, sampling, site, tag};
 
 /// Proof that the calling thread's part is up to date: no events without it.
@@ -124,8 +125,9 @@ impl Entry<'_> {
         }
         let Some(record) = valid.record() else { return name_of(self.here, new, new_site) };
         if let Some(owner) = owner::get(live::owner_of(record)) {
-            owner.add(new.1);
-            owner.remove(old.1);
+            let thread = thread_number(self.here);
+            owner.add(thread, new.1);
+            owner.remove(thread, old.1);
         }
         live::replace(record, new, new_site);
         record

@@ -7,12 +7,13 @@ use scrubjay_log_format::cell::{RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES};
 use super::{Released, count_dropped, leave_record, name_of, site_of_now};
 use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
 use crate::journal::{self, What};
-use crate::ledger::{self, Own, Writer};
+use crate::ledger;
 use crate::site;
 use crate::site::counters::{self, Change};
 use crate::store::{Cell, ThreadWords};
 use crate::thread::{self, Here};
 use crate::trailer::Valid;
+use crate::writer::{Own, Writer};
 
 /// The calling thread's part, up to date: enough for the events that programs
 /// are full of, of blocks whose site is their tag's own.

@@ -14,9 +14,9 @@ use scrubjay_log_format::cell::{
 };
 
 use crate::control::{self, LIVE};
-use crate::ledger::{Shared, Writer};
 use crate::store::Cell;
 use crate::thread::{Here, Slot};
+use crate::writer::{Shared, Writer};
 use crate::{capture, clock, live, owner, site};
 
 pub(crate) use entry::enter;
@@ -62,10 +62,11 @@ fn name_of(here: &Here, (address, size): (usize, usize), site: u32) -> u32 {
 #[inline(never)]
 fn enter_record(here: &Here, address: usize, size: usize, site: u32) -> u32 {
     let slot = here.slot.get();
+    let thread = thread_number(here);
     let mut owner = here.owner();
     if owner != 0 {
         match owner::get(owner) {
-            Some(owner) => owner.add(size),
+            Some(owner) => owner.add(thread, size),
             // It has ended, and this thread works on.
             None => {
                 here.set_owner(0);
@@ -73,16 +74,21 @@ fn enter_record(here: &Here, address: usize, size: usize, site: u32) -> u32 {
             }
         }
     }
-    let thread = slot.map_or(0, Slot::thread_number);
     let block = live::Block { address, size, site, owner, thread, born: clock::ticks() };
     live::add(slot.and_then(Slot::free_records), block)
+}
+
+/// The number of the thread; 0 for an orphan.
+#[inline(always)]
+fn thread_number(here: &Here) -> u32 {
+    here.slot.get().map_or(0, Slot::thread_number)
 }
 
 /// Takes a block that is about to be released out of the records.
 #[inline(never)]
 fn leave_record(here: &Here, record: u32, size: usize) {
     if let Some(owner) = owner::get(live::owner_of(record)) {
-        owner.remove(size);
+        owner.remove(thread_number(here), size);
     }
     live::remove(here.slot.get().and_then(Slot::free_records), record);
 }
