@@ -4,8 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use scrubjay_log_format::FormatError;
-
-use crate::toml_text::Fault;
+use scrubjay_suppressions::toml_text::Fault;
 
 /// The question was answered.
 pub const EXIT_FINE: u8 = 0;

@@ -10,11 +10,9 @@ mod error;
 mod output;
 mod progress;
 mod session;
-mod suppressions;
 #[cfg(test)]
 mod tests;
 mod text;
-mod toml_text;
 mod whole_file;
 
 use std::ffi::OsString;

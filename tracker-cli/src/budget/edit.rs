@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use scrubjay_suppressions::toml_text::Fault;
 use serde::Serialize;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::read::{LIMIT, PROCESS, TAGS};
 use super::{Budget, Figure};
 use crate::amount;
-use crate::toml_text::Fault;
 
 /// What a new file begins with.
 const BEGINNING: &str = "\

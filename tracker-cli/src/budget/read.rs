@@ -1,8 +1,9 @@
 //! Reading a budget file.
 
+use scrubjay_suppressions::toml_text::{Fault, Field, Table, Text};
+
 use super::{Budget, Figure, Line};
 use crate::amount::{self, Share};
-use crate::toml_text::{Fault, Field, Table, Text};
 
 pub const MARKER: &str = "scrubjay-budget";
 pub const TOLERANCE: &str = "tolerance";

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use scrubjay_suppressions::{Match, Subject, Suppression};
 use serde::Serialize;
 
 use super::question::Asked;
@@ -16,7 +17,6 @@ use crate::analysis::held::{Held, HeldSite, Source};
 use crate::analysis::tag_sums::OWN_TAG;
 use crate::error::Error;
 use crate::output::Output;
-use crate::suppressions::{Match, Subject, Suppression};
 use crate::{text, whole_file};
 
 /// What may stay.

@@ -15,6 +15,7 @@ use addr2line::gimli::{
 };
 use addr2line::{Context, LookupContinuation, LookupResult, SplitDwarfLoad, demangle_auto};
 use object::{Object, ObjectSymbol, SymbolKind};
+use scrubjay_suppressions::fold::is_short_for;
 use typed_arena::Arena;
 
 use super::elf;
@@ -320,29 +321,4 @@ fn readable(name: Cow<'_, str>, language: Option<gimli::DwLang>) -> Cow<'_, str>
     }
     // A C compiler's unit may call a function of Rust, by its symbol.
     demangle_auto(name, language.filter(|language| *language != gimli::DW_LANG_C))
-}
-
-/// Whether a name is the last part of a path. Of Rust's functions line tables
-/// without more debug information have only that.
-fn is_short_for(name: &str, path: &str) -> bool {
-    let own = &name[..name.find('<').unwrap_or(name.len())];
-    let is_own =
-        |part: &str| part == own || own.starts_with("{closure") && part.contains("{closure");
-    !own.contains("::") && path.contains("::") && path.split("::").any(is_own)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_name_gives_way_to_its_path_alone() {
-        assert!(is_short_for("load", "model::load"));
-        assert!(is_short_for("load<model::Part>", "model::load::<model::Part>"));
-        assert!(is_short_for("{closure#0}", "model::load::{{closure}}"));
-        assert!(!is_short_for("load", "load"));
-        // The linker put two functions into one.
-        assert!(!is_short_for("store", "model::load"));
-        assert!(!is_short_for("model::load", "other::load"));
-    }
 }

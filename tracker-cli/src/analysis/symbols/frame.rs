@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use scrubjay_suppressions::fold::unnamed;
+
 /// A function, and where in its source; what is not known is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Code {
@@ -36,13 +38,9 @@ pub struct Frame {
 impl Frame {
     /// The function's name, or the place in its module where none is known.
     pub fn name(&self) -> String {
-        match (&self.code.function, &self.module) {
-            (Some(function), _) => function.to_string(),
-            (None, Some(module)) => {
-                let name = module.rsplit('/').next().unwrap_or(module);
-                format!("{name}+{:#x}", self.module_address)
-            }
-            (None, None) => format!("{:#x}", self.address),
+        match &self.code.function {
+            Some(function) => function.to_string(),
+            None => unnamed(self.module.as_deref(), self.module_address, self.address),
         }
     }
 

@@ -1,9 +1,8 @@
 //! Reading a file of suppressions.
 
-use super::pattern::{Glob, StackPattern};
-use super::{Bounds, Suppression};
-use crate::amount;
+use crate::pattern::{Glob, StackPattern};
 use crate::toml_text::{Fault, Table, Text};
+use crate::{Bounds, Suppression, amount};
 
 const MARKER: &str = "scrubjay-suppressions";
 const ENTRY: &str = "suppress";
@@ -81,8 +80,8 @@ impl Suppression {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Match, Subject};
     use super::*;
+    use crate::{Match, Subject};
 
     const FILE: &str = r#"
 scrubjay-suppressions = 1

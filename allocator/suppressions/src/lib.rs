@@ -2,7 +2,8 @@
 //! its reason, and which of them a site is.
 //!
 //! It knows nothing of logs: whoever has sites, with their frames as people read
-//! them, can ask.
+//! them, can ask. The command line asks of the sites of a log, a leak check of what
+//! it found; both by names that [`fold`] has left.
 //!
 //! ```toml
 //! scrubjay-suppressions = 1
@@ -25,9 +26,13 @@
 //! - `min-bytes`, `max-bytes`, `min-blocks`, `max-blocks`: what it holds.
 //!
 //! Of several entries the first one counts.
+#![forbid(unsafe_code)]
 
+pub mod amount;
+pub mod fold;
 mod pattern;
 mod read;
+pub mod toml_text;
 
 use self::pattern::{Glob, StackPattern};
 
@@ -64,8 +69,9 @@ pub struct Subject<'s> {
     pub functions: Vec<&'s str>,
     /// The paths of the files that they come from.
     pub modules: Vec<&'s str>,
-    /// What it holds.
+    /// The bytes that it holds.
     pub bytes: u64,
+    /// And the blocks.
     pub blocks: u64,
 }
 
