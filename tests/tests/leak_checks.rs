@@ -61,6 +61,12 @@ fn an_attribute_has_settings() -> Result<(), String> {
     Ok(())
 }
 
+#[scrubjay::leak_check(suppressions("tests/known.toml"))]
+#[test]
+fn an_attribute_takes_a_file_of_suppressions() {
+    std::mem::forget(black_box(Box::new([1_u64; 5])));
+}
+
 #[scrubjay::leak_check]
 #[test]
 #[should_panic(expected = "leaks")]

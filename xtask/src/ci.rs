@@ -15,8 +15,14 @@ use crate::step::{Outcome, Steps};
 use crate::{attack, demo, instructions, tidy, tools, workspace};
 
 /// Packages whose tests also run as their users build them.
-const IN_RELEASE: &[&str] =
-    &["scrubjay", "scrubjay-log-format", "scrubjay-tests", "scrubjay-corpus", "scrubjay-cli"];
+const IN_RELEASE: &[&str] = &[
+    "scrubjay",
+    "scrubjay-log-format",
+    "scrubjay-suppressions",
+    "scrubjay-tests",
+    "scrubjay-corpus",
+    "scrubjay-cli",
+];
 /// Packages that are for this workspace alone.
 const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "scrubjay-corpus", "xtask"];
 

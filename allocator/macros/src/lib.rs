@@ -22,6 +22,10 @@ use syn::{Expr, ExprCall, ExprPath, ItemFn, ReturnType, Token};
 /// #[tokio::test]
 /// async fn requests_are_forgotten() { /* … */ }
 ///
+/// #[scrubjay::leak_check(suppressions("leaks.toml"))]
+/// #[test]
+/// fn what_is_known_may_stay() { /* … */ }
+///
 /// // Its body can run only once.
 /// #[scrubjay::leak_check(once)]
 /// #[test]

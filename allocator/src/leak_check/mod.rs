@@ -8,13 +8,17 @@
 
 mod bounded;
 mod descriptors;
+mod error;
+mod functions;
 mod growth;
 pub(crate) mod look;
+mod modules;
 mod orphans;
 mod outcome;
 mod paths;
 mod report;
 mod running;
+mod suppressed;
 mod survey;
 pub(crate) mod symbols;
 
@@ -28,10 +32,13 @@ use crate::{clock, process};
 
 pub use bounded::assert_bounded;
 pub use descriptors::{Descriptor, DescriptorKind};
+pub use error::LeakCheckError;
 pub use orphans::orphans;
 pub use outcome::Outcome;
 pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
 pub use symbols::Frame;
+
+pub(crate) use error::NotReady;
 
 use running::Running;
 
@@ -65,6 +72,7 @@ pub struct LeakCheck {
     name: Option<String>,
     limits: Limits,
     allowed: Vec<Allowed>,
+    suppressions: Vec<PathBuf>,
     settle: Duration,
     rounds_max: u32,
     dump: Option<PathBuf>,
@@ -96,33 +104,6 @@ enum Pattern {
     HeldBy(HeldBy),
 }
 
-/// Why a check could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LeakCheckError {
-    /// scrubjay is not the program's global allocator.
-    NotTheAllocator,
-    /// There is no registry of live blocks: see [`crate::Config::live_blocks`].
-    NoRegistry,
-    /// Too many checks at one time, or no memory for their records.
-    NoRoom,
-}
-
-impl fmt::Display for LeakCheckError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NotTheAllocator => "scrubjay is not the program's global allocator",
-            Self::NoRegistry => {
-                "there is no registry of live blocks: have one from the start of the process, by \
-                 Config::live_blocks(true) or SCRUBJAY_LIVE=on"
-            }
-            Self::NoRoom => "too many leak checks at one time",
-        })
-    }
-}
-
-impl std::error::Error for LeakCheckError {}
-
 impl LeakCheck {
     /// A check that nothing is leaked.
     pub fn new() -> Self {
@@ -138,6 +119,7 @@ impl LeakCheck {
             name: None,
             limits,
             allowed: Vec::new(),
+            suppressions: Vec::new(),
             settle,
             rounds_max: 32,
             dump: None,
@@ -196,6 +178,21 @@ impl LeakCheck {
     pub fn allow_held_by(mut self, holder: HeldBy, reason: impl Into<String>) -> Self {
         let what = Pattern::HeldBy(holder);
         self.allowed.push(Allowed { what, reason: reason.into() });
+        self
+    }
+
+    /// Lets leaks pass that a file of suppressions names, as it does for `scrubjay
+    /// leaks --suppressions`; a path that is not whole begins at the working
+    /// directory, which is the package's in a test. May be called more than once.
+    /// What an entry is about is what the check calls a leak; a report says which
+    /// entry let it pass, and which ones are about nothing that is left.
+    ///
+    /// The file that `SCRUBJAY_SUPPRESSIONS` names is for all checks of a process,
+    /// and for its orphans. It comes behind those of the check, and its entries that
+    /// nothing was about are listed once, at the end of the process; not under
+    /// nextest, where a process has one test.
+    pub fn suppressions(mut self, path: impl Into<PathBuf>) -> Self {
+        self.suppressions.push(path.into());
         self
     }
 
@@ -396,12 +393,12 @@ impl Drop for LeakGuard {
     }
 }
 
-/// Whether checks can be made.
-pub(crate) fn ready() -> Result<(), LeakCheckError> {
-    process::begin_now(&Config::new()).ok_or(LeakCheckError::NotTheAllocator)?;
+/// Whether blocks can be looked at.
+pub(crate) fn ready() -> Result<(), NotReady> {
+    process::begin_now(&Config::new()).ok_or(NotReady::NotTheAllocator)?;
     clock::begin();
     if control::mode() & LIVE == 0 {
-        return Err(LeakCheckError::NoRegistry);
+        return Err(NotReady::NoRegistry);
     }
     Ok(())
 }

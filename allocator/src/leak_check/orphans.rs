@@ -3,13 +3,15 @@
 //! stack does not name.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, Once, PoisonError};
 
+use super::descriptors::are_of_one_test;
 use super::growth::Growth;
 use super::report::{Leak, LeakKind, LeakReport};
 use super::running::apart;
-use super::survey::Survey;
+use super::suppressed::{Files, unused_of_all};
+use super::survey::{Group, Survey};
 use crate::{clock, os, own, owner, site};
 
 /// What checks have told of: records, and the births of their blocks.
@@ -33,7 +35,9 @@ pub(super) fn claim(lost: &[(u32, u64)]) {
 
 /// What is lost now of all that was allocated since the first check began, that
 /// no check has told of, and that is not of one that still runs. Listed on
-/// standard error at the end of the process, too.
+/// standard error at the end of the process, too. What the file of
+/// `SCRUBJAY_SUPPRESSIONS` names is let pass here as well: see
+/// [`crate::LeakCheck::suppressions`].
 pub fn orphans() -> LeakReport {
     apart(|| {
         let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -44,10 +48,22 @@ pub fn orphans() -> LeakReport {
                 && !claimed.contains(&(record, block.born))
         });
         let lost = survey.groups().filter(|group| group.is_lost());
-        let of = |group| Leak::of(group, LeakKind::Lost, Growth::default().levels(0));
+        let lost: Vec<(&Group, LeakKind)> = lost.map(|group| (group, LeakKind::Lost)).collect();
+        // Where the file cannot be read, every check has failed.
+        let reasons = Files::read(&[]).map(|files| files.reasons(&lost)).unwrap_or_default();
+        let mut reasons = reasons.into_iter();
+        let (mut leaks, mut allowed) = (Vec::new(), Vec::new());
+        for (group, kind) in lost {
+            let leak = Leak::of(group, kind, Growth::default().levels(0));
+            match reasons.next().flatten() {
+                Some(reason) => allowed.push((leak, reason)),
+                None => leaks.push(leak),
+            }
+        }
         let mut report = LeakReport {
             name: "what no leak check has told of".to_owned(),
-            leaks: lost.map(of).collect(),
+            leaks,
+            allowed,
             pause_ns: survey.pause_ns(),
             doubts: survey.doubts(),
             ..LeakReport::default()
@@ -61,10 +77,15 @@ pub fn orphans() -> LeakReport {
 
 extern "C" fn list() {
     let report = orphans();
-    if report.leaked_blocks() > 0 {
-        apart(|| {
-            // Nobody is left to tell where that fails.
-            let _ = writeln!(std::io::stderr(), "scrubjay: orphans: {}", report.listing());
-        });
-    }
+    apart(|| {
+        // Nobody is left to tell where that fails.
+        if report.leaked_blocks() > 0 {
+            let _ = writeln!(io::stderr(), "scrubjay: orphans: {}", report.listing());
+        }
+        // One test's process says nothing of a file that is for all.
+        let unused = if are_of_one_test() { Vec::new() } else { unused_of_all() };
+        for entry in unused {
+            let _ = writeln!(io::stderr(), "scrubjay: matched nothing in any leak check: {entry}");
+        }
+    });
 }

@@ -131,9 +131,11 @@ pub struct LeakReport {
     pub signals: Signals,
     /// The leaks, the largest first.
     pub leaks: Vec<Leak>,
-    /// Leaks that were let pass, each with the reason.
+    /// Leaks that were let pass, each with the reason: of a suppression
+    /// `leaks.toml:12: name: reason`.
     pub allowed: Vec<(Leak, String)>,
-    /// Reasons to let a leak pass where there was none.
+    /// Reasons to let a leak pass where there was none; those of the file that is
+    /// for all checks left out.
     pub unused: Vec<String>,
     /// What is held and does not grow: no leaks.
     pub kept: Vec<Leak>,

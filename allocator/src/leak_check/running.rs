@@ -7,6 +7,7 @@ use super::descriptors::Descriptor;
 use super::growth::Growth;
 use super::outcome::Outcome;
 use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
+use super::suppressed::Files;
 use super::survey::{Check, Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, descriptors, orphans, paths, ready};
 use crate::clock;
@@ -28,6 +29,7 @@ const CALM: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Running {
     check: LeakCheck,
+    known: Files,
     path: String,
     owner: u32,
     /// When, in ticks.
@@ -78,6 +80,7 @@ impl Running {
     /// Begins a context for work in the function of that path.
     pub(super) fn begin(check: LeakCheck, path: &str) -> Result<Self, LeakCheckError> {
         ready()?;
+        let known = apart(|| Files::read(&check.suppressions))?;
         let owner = owner::begin(thread_number()).ok_or(LeakCheckError::NoRoom)?;
         apart(|| {
             paths::begin(path);
@@ -85,6 +88,7 @@ impl Running {
             let is_open_checked = check.descriptors;
             let running = Self {
                 check,
+                known,
                 path: path.to_owned(),
                 owner,
                 start: clock::ticks(),
@@ -294,28 +298,32 @@ impl Running {
             ..LeakReport::default()
         };
         let mut unused: Vec<bool> = self.check.allowed.iter().map(|_| true).collect();
-        for group in survey.groups() {
-            let kind = match group {
-                group if group.is_lost() => LeakKind::Lost,
-                group if self.growth.grows(group.place) => LeakKind::Growing,
-                _ => LeakKind::Kept,
-            };
+        let kind = |group: &Group| match group {
+            group if group.is_lost() => LeakKind::Lost,
+            group if self.growth.grows(group.place) => LeakKind::Growing,
+            _ => LeakKind::Kept,
+        };
+        let found: Vec<(&Group, LeakKind)> =
+            survey.groups().map(|group| (group, kind(group))).collect();
+        for (&(group, kind), reason) in found.iter().zip(self.known.reasons(&found)) {
             let leak = Leak::of(group, kind, self.growth.levels(group.place));
             let allowed = self.check.allowed.iter().position(|allowed| match &allowed.what {
                 Pattern::Site(path) => leak.frames.iter().any(|at| at.function.contains(path)),
                 Pattern::HeldBy(holder) => leak.held_by == *holder,
             });
-            match (kind, allowed) {
-                (LeakKind::Kept, _) => report.kept.push(leak),
-                (_, Some(index)) => {
-                    unused[index] = false;
-                    report.allowed.push((leak, self.check.allowed[index].reason.clone()));
-                }
-                (_, None) => report.leaks.push(leak),
+            let reason = allowed.map(|index| self.check.allowed[index].reason.clone()).or(reason);
+            match reason {
+                _ if kind == LeakKind::Kept => report.kept.push(leak),
+                Some(reason) => report.allowed.push((leak, reason)),
+                None => report.leaks.push(leak),
+            }
+            if let Some(index) = allowed.filter(|_| kind != LeakKind::Kept) {
+                unused[index] = false;
             }
         }
         let unused = self.check.allowed.iter().zip(unused).filter(|(_, is_unused)| *is_unused);
         report.unused = unused.map(|(allowed, _)| allowed.reason.clone()).collect();
+        report.unused.extend(self.known.unused());
         report.exceeded = self.exceeded(&report);
         report.doubt_names();
         report.sort();

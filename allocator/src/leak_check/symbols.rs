@@ -51,19 +51,47 @@ pub(crate) fn have_paths(frames: &[Frame]) -> bool {
     known.peek().is_none() || known.any(|has| has)
 }
 
-fn resolve(site: u32) -> Vec<Frame> {
-    let mut frames = Vec::new();
+/// A function of a stack, with all that is known of it.
+pub(super) struct Named {
+    /// The address in its code that the stack has.
+    pub(super) address: u64,
+    /// Its name is empty where it is not known.
+    pub(super) frame: Frame,
+    pub(super) column: Option<u32>,
+    /// It is inlined into the next one.
+    pub(super) is_inlined: bool,
+}
+
+/// All functions of a site's stack, innermost first: of an address without symbols
+/// one that nothing is known of.
+pub(super) fn named(site: u32) -> Vec<Named> {
+    let mut all = Vec::new();
     site::each_address(site, |address| {
         // A return address lies behind its call.
-        backtrace::resolve((address - 1) as *mut _, |symbol| {
+        let address = address as u64 - 1;
+        let first = all.len();
+        backtrace::resolve(address as *mut _, |symbol| {
             let name = symbol.name().map(|name| format!("{name:#}"));
-            frames.push(Frame {
+            let frame = Frame {
                 function: name.unwrap_or_default(),
                 file: symbol.filename().map(PathBuf::from),
                 line: symbol.lineno(),
-            });
+            };
+            all.push(Named { address, frame, column: symbol.colno(), is_inlined: true });
         });
+        if all.len() == first {
+            let frame = Frame::default();
+            all.push(Named { address, frame, column: None, is_inlined: false });
+        } else if let Some(outermost) = all.last_mut() {
+            outermost.is_inlined = false;
+        }
     });
+    all
+}
+
+fn resolve(site: u32) -> Vec<Frame> {
+    let frames = named(site).into_iter().map(|named| named.frame);
+    let mut frames: Vec<Frame> = frames.filter(|frame| *frame != Frame::default()).collect();
     // The way through the allocator is not always the same.
     let mut own = frames.iter().take(OWN_MAX).enumerate().filter(|(_, frame)| frame.is_own());
     let entry = own.next_back().map_or(0, |(last, _)| last + 1);

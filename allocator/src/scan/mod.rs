@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::control::control;
 use crate::leak_check::look::Look;
-use crate::leak_check::{self, LeakCheckError};
+use crate::leak_check::{self, LeakCheckError, NotReady};
 use crate::limits::SCAN_PAUSE_MAX_NS;
 use crate::{clock, own, reach, store};
 
@@ -54,6 +54,15 @@ impl fmt::Display for ScanError {
 }
 
 impl std::error::Error for ScanError {}
+
+impl From<NotReady> for ScanError {
+    fn from(why: NotReady) -> Self {
+        match why {
+            NotReady::NotTheAllocator => Self::NotTheAllocator,
+            NotReady::NoRegistry => Self::NoRegistry,
+        }
+    }
+}
 
 impl From<reach::ScanError> for ScanError {
     fn from(error: reach::ScanError) -> Self {
@@ -116,11 +125,7 @@ pub fn scan() -> Result<ScanReport, ScanError> {
 /// # Errors
 /// As for [`scan`].
 pub fn scan_within(pause: Duration) -> Result<ScanReport, ScanError> {
-    leak_check::ready().map_err(|error| match error {
-        LeakCheckError::NotTheAllocator => ScanError::NotTheAllocator,
-        LeakCheckError::NoRegistry => ScanError::NoRegistry,
-        LeakCheckError::NoRoom => ScanError::NoRoom,
-    })?;
+    leak_check::ready()?;
     let pause_max_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
     // What it takes itself is scrubjay's, and in no figure.
     own::account(|| {

@@ -30,6 +30,7 @@
 
 pub mod amount;
 pub mod fold;
+pub mod names;
 mod pattern;
 mod read;
 pub mod toml_text;

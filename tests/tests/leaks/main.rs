@@ -7,6 +7,7 @@ use scrubjay::{Config, Scrubjay};
 use scrubjay_tests::harness;
 
 mod a_check_needs_the_registry;
+mod a_file_of_suppressions_means_one_thing;
 mod a_scan_is_in_the_log;
 mod descriptors_left_open_are_listed;
 mod leaks_are_told_from_traps;
@@ -20,6 +21,7 @@ static ALLOCATOR: Scrubjay = Scrubjay::with(Config::new().live_blocks(true).stac
 fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_check_needs_the_registry,
+        a_file_of_suppressions_means_one_thing,
         a_scan_is_in_the_log,
         descriptors_left_open_are_listed,
         leaks_are_told_from_traps,

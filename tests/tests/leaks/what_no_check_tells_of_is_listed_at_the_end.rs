@@ -7,6 +7,7 @@ use std::{mem, thread};
 
 use scrubjay::LeakCheck;
 use scrubjay_tests::child;
+use scrubjay_tests::folder::Folder;
 
 pub fn test() {
     let finished = child!().argument("leak").succeed();
@@ -15,6 +16,16 @@ pub fn test() {
     assert!(told.contains("orphans: "), "{told}");
     let line = format!("what_no_check_tells_of_is_listed_at_the_end.rs:{LEAKS_AT} ");
     assert!(told.contains(&line), "{told}");
+
+    // Of a file for all checks the orphans take notice, too.
+    let folder = Folder::new();
+    let known = folder.join("known.toml");
+    let entry = "[[suppress]]\nname = \"n\"\nreason = \"r\"\nfunction = \"*_the_end::leak\"\n";
+    let file = format!("scrubjay-suppressions = 1\n{entry}");
+    std::fs::write(&known, file).expect("the folder can be written");
+    let child = child!().argument("leak").setting("SCRUBJAY_SUPPRESSIONS", &known);
+    let finished = child.succeed();
+    assert_eq!(finished.errors, "", "{finished:?}");
 
     let finished = child!().argument("clean").succeed();
     assert!(!finished.errors.contains("orphans"), "{finished:?}");

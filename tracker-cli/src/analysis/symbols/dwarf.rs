@@ -15,7 +15,7 @@ use addr2line::gimli::{
 };
 use addr2line::{Context, LookupContinuation, LookupResult, SplitDwarfLoad, demangle_auto};
 use object::{Object, ObjectSymbol, SymbolKind};
-use scrubjay_suppressions::fold::is_short_for;
+use scrubjay_suppressions::names::is_short_for;
 use typed_arena::Arena;
 
 use super::elf;

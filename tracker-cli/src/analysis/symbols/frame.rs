@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use scrubjay_suppressions::fold::unnamed;
+use scrubjay_suppressions::names::unnamed;
 
 /// A function, and where in its source; what is not known is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
