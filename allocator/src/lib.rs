@@ -188,7 +188,10 @@ pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
 #[cfg(feature = "leak-check")]
-pub use scan::{HeldCycle, HeldSite, HeldTag, ScanError, ScanReport, scan, scan_within};
+pub use scan::{
+    HeldCycle, HeldSite, HeldTag, ScanError, ScanReport, ScanTimer, scan, scan_every,
+    scan_every_within, scan_within,
+};
 pub use scope::Scope;
 #[cfg(feature = "leak-check")]
 pub use scrubjay_macros::leak_check;

@@ -56,6 +56,9 @@ pub(crate) const SCAN_RECORDS_MAX: usize =
 /// in nanoseconds.
 #[cfg(feature = "leak-check")]
 pub(crate) const SCAN_PAUSE_MAX_NS: u64 = 1_000_000_000;
+/// The shortest time between two scans at intervals, in nanoseconds.
+#[cfg(feature = "leak-check")]
+pub(crate) const SCAN_INTERVAL_MIN_NS: u64 = 10_000_000;
 
 /// Frames in the ring, unless told otherwise: halved when full, so that any
 /// run has at least 500 points.

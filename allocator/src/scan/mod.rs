@@ -3,6 +3,7 @@
 
 mod gather;
 mod report;
+mod timer;
 
 use core::fmt;
 use core::time::Duration;
@@ -17,6 +18,7 @@ use crate::{clock, own, reach, store};
 use gather::Gathered;
 
 pub use report::{HeldCycle, HeldSite, HeldTag, ScanReport};
+pub use timer::{ScanTimer, scan_every, scan_every_within};
 
 /// Why there is no scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub enum ScanError {
     NoMappings,
     /// It would have had the threads stand still for longer than they may.
     TooLong,
+    /// No thread can be started that scans at intervals.
+    NoThread,
 }
 
 impl fmt::Display for ScanError {
@@ -49,6 +53,7 @@ impl fmt::Display for ScanError {
             Self::TooLong => {
                 "the scan would stop the threads for longer than it may: see scan_within"
             }
+            Self::NoThread => "no thread can be started for scans",
         })
     }
 }

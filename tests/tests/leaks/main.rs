@@ -12,6 +12,7 @@ mod a_scan_is_in_the_log;
 mod descriptors_left_open_are_listed;
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
+mod scans_at_intervals_are_in_the_log;
 mod shared_pools_raise_no_false_alarm;
 mod what_no_check_tells_of_is_listed_at_the_end;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         descriptors_left_open_are_listed,
         leaks_are_told_from_traps,
         parallel_checks_do_not_see_each_other,
+        scans_at_intervals_are_in_the_log,
         shared_pools_raise_no_false_alarm,
         what_no_check_tells_of_is_listed_at_the_end,
     ])
