@@ -59,7 +59,7 @@ pub fn test() {
         let mut child =
             child!().argument("forever").log(&log).setting("SCRUBJAY_MODE", "count").start();
         assert_eq!(child.line(), "begun");
-        std::thread::sleep(std::time::Duration::from_micros(random.below(60_000) as u64));
+        thread::sleep(std::time::Duration::from_micros(random.below(60_000) as u64));
         child.kill();
         child.finish();
         verify(&log);
