@@ -27,7 +27,11 @@ const CHORES: &[Chore] = &[
     ("demo", "run the language model, show its report, attack its memory", demo::run),
     ("ci", "everything that a change must pass, or the steps named", ci::run),
     ("soak", "the long versions of the tests", soak::run),
-    ("foreign", "other people's tests, with C's memory wiped and counted", foreign::run),
+    (
+        "foreign",
+        "other people's tests: with C's memory wiped and counted, under leak checks",
+        foreign::run,
+    ),
     ("attack", "look for what was freed, in release builds with and without LTO", attack::run),
     ("leaks", "leak checkers side by side, over cases whose truth is known", leaks::run),
     ("tidy", "the rules of the house, over the sources", tidy::run),

@@ -26,7 +26,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("tests", || tests(&["test", "--workspace"]));
     steps.run("attack with LTO", || tests(attack::WITH_FAT_LTO));
     attack::beyond_ci(&mut steps);
-    steps.run("foreign programs", foreign::step);
+    foreign::add(&mut steps);
     steps.run("miri", miri);
     steps.finish()
 }
