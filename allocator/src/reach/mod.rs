@@ -39,7 +39,9 @@ use stop::Stop;
 use verdict::Verdict;
 
 pub(crate) use block::Block;
-pub(crate) use pages::{List, Pages, Plain};
+#[cfg(feature = "leak-check")]
+pub(crate) use pages::Plain;
+pub(crate) use pages::{List, Pages};
 pub(crate) use scan::{Counts, Scan};
 pub(crate) use stop::let_in;
 pub(crate) use verdict::Held;

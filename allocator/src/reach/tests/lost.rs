@@ -1,8 +1,11 @@
 //! Lost blocks among themselves.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::ground::{Found, Ground, Hidden};
+use super::is_alone;
 use crate::reach::Held;
 
 fn cycles(found: &Found<'_>) -> Vec<BTreeSet<u32>> {
@@ -73,6 +76,54 @@ fn a_cycle_that_a_lost_block_holds_is_lost_through_it() {
     assert_eq!(found.held(a), found.lost_by(head));
     assert_eq!(found.held(b), found.lost_by(a));
     assert_eq!(cycles(&found), [numbers(&found, &[a, b])]);
+}
+
+struct Node {
+    next: RefCell<Option<Rc<Node>>>,
+    _name: Box<[u8; 40]>,
+}
+
+impl Node {
+    fn new(next: Option<Rc<Node>>) -> Rc<Self> {
+        Rc::new(Self { next: RefCell::new(next), _name: Box::new([1; 40]) })
+    }
+}
+
+/// Two nodes that hold each other: the blocks of both, and of their names. And one
+/// of the nodes, where something is to hold on to it.
+#[inline(never)]
+fn ring(ground: &mut Ground, keeps: bool) -> ([Hidden; 4], Option<Rc<Node>>) {
+    // Before the value stand two counts.
+    const COUNTS: usize = 2 * size_of::<usize>();
+    let first = Node::new(None);
+    let second = Node::new(Some(Rc::clone(&first)));
+    *first.next.borrow_mut() = Some(Rc::clone(&second));
+    let node = |node: &Rc<Node>| Hidden(!(Rc::as_ptr(node).expose_provenance() - COUNTS));
+    let name = |node: &Rc<Node>| Hidden(!(&raw const *node._name).expose_provenance());
+    let nodes = [&first, &second].map(|it| ground.add(node(it), COUNTS + size_of::<Node>()));
+    let names = [&first, &second].map(|it| ground.add(name(it), 40));
+    ([nodes[0], nodes[1], names[0], names[1]], keeps.then_some(first))
+}
+
+#[test]
+fn reference_counts_that_hold_each_other_are_a_cycle_once_nobody_else_does() {
+    let path = "reference_counts_that_hold_each_other_are_a_cycle_once_nobody_else_does";
+    if !is_alone(&format!("lost::{path}")) {
+        return;
+    }
+    let mut ground = Ground::new(1 << 20);
+    let ([first, second, of_first, of_second], _) = ring(&mut ground, false);
+    let found = ground.scan();
+    assert_eq!([first, second].map(|node| found.held(node)), [Held::Lost; 2]);
+    assert_eq!(cycles(&found), [numbers(&found, &[first, second])]);
+    assert_eq!(found.held(of_first), found.lost_by(first));
+    assert_eq!(found.held(of_second), found.lost_by(second));
+
+    let ([first, second, ..], mut kept) = ring(&mut ground, true);
+    let found = ground.scan();
+    assert!(matches!(found.held(first), Held::Stack { .. }), "{:?}", found.held(first));
+    assert_eq!((found.held(second), found.scan.cycles().count()), (found.by(first), 1));
+    std::hint::black_box(&mut kept);
 }
 
 const COUNT: usize = 40;

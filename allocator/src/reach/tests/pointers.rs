@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ground::{Ground, Hidden, map, write};
+use super::is_alone;
 use crate::os;
 use crate::reach::Held;
 
@@ -102,6 +103,10 @@ fn put_into(local: &'static std::thread::LocalKey<Cell<usize>>, block: Hidden) {
 
 #[test]
 fn chunks_of_the_c_library_that_begin_where_a_block_ends_do_not_hold_it() {
+    let path = "chunks_of_the_c_library_that_begin_where_a_block_ends_do_not_hold_it";
+    if !is_alone(&format!("pointers::{path}")) {
+        return;
+    }
     let mut ground = Ground::new(1 << 20);
     // Sizes whose trailer ends its chunk: the next chunk begins where the block
     // ends, and may be free, or the heap's top.
@@ -127,8 +132,8 @@ fn chunks_of_the_c_library_that_begin_where_a_block_ends_do_not_hold_it() {
         .filter(|&(_, &block)| found.held(block) != LOST)
         .map(|(at, &block)| (at, found.held(block)))
         .collect();
-    // Whoever had the memory before may have left a word there, and so may other
-    // tests. Where chunks counted nearly all of them would be held.
+    // Whoever had the memory before may have left a word there. Where chunks counted
+    // nearly all of them would be held.
     assert!(held.len() <= blocks.len() / 8, "{held:?}");
     drop(found);
     for (at, &block) in blocks.iter().enumerate().filter(|&(at, _)| is_live(at)) {
