@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::control::{self, LIVE};
-use crate::{clock, process};
+use crate::{clock, process, thread};
 
 pub use bounded::assert_bounded;
 pub use descriptors::{Descriptor, DescriptorKind};
@@ -396,6 +396,11 @@ impl Drop for LeakGuard {
 /// Whether blocks can be looked at.
 pub(crate) fn ready() -> Result<(), NotReady> {
     process::begin_now(&Config::new()).ok_or(NotReady::NotTheAllocator)?;
+    // A thread whose blocks are counted has a place for them.
+    drop(core::hint::black_box(Box::new(0_u64)));
+    if thread::here(|here| here.slot.get()).flatten().is_none() {
+        return Err(NotReady::NotTheAllocator);
+    }
     clock::begin();
     if control::mode() & LIVE == 0 {
         return Err(NotReady::NoRegistry);
