@@ -1,11 +1,13 @@
 //! Calls of the system that std does not offer, for roles that need them.
 #![expect(unsafe_code, reason = "calls the system")]
 
-use std::ffi::c_void;
-use std::io;
+use std::ffi::{CStr, CString, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 /// A key whose values run when their thread ends, behind the destructors of
 /// Rust's thread-locals. Keys run in the order in which they were made, so one
@@ -44,6 +46,19 @@ impl Default for Key {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A function of a library that is loaded for it, and stays.
+pub fn load(library: &Path, function: &CStr) -> extern "C" fn(usize) {
+    let path = CString::new(library.as_os_str().as_bytes()).expect("a path without a NUL");
+    // SAFETY: the library's constructors do no harm: it is the test's.
+    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    assert!(!library.is_null(), "it can be loaded");
+    // SAFETY: the library is open, the name a C string.
+    let function = unsafe { libc::dlsym(library, function.as_ptr()) };
+    assert!(!function.is_null(), "it has the function");
+    // SAFETY: the test's library has a function of this type by that name.
+    unsafe { mem::transmute::<*mut c_void, extern "C" fn(usize)>(function) }
 }
 
 /// Has a C function run when the process exits.

@@ -8,7 +8,10 @@ use scrubjay_tests::harness;
 
 mod a_check_needs_the_registry;
 mod a_file_of_suppressions_means_one_thing;
+mod a_forked_child_can_check;
+mod a_recycled_address_is_the_new_blocks;
 mod a_scan_is_in_the_log;
+mod a_thread_local_of_a_loaded_library_holds;
 mod descriptors_left_open_are_listed;
 mod leaks_are_told_from_traps;
 mod parallel_checks_do_not_see_each_other;
@@ -23,7 +26,10 @@ fn main() -> ExitCode {
     harness::main(scrubjay_tests::claims![
         a_check_needs_the_registry,
         a_file_of_suppressions_means_one_thing,
+        a_forked_child_can_check,
+        a_recycled_address_is_the_new_blocks,
         a_scan_is_in_the_log,
+        a_thread_local_of_a_loaded_library_holds,
         descriptors_left_open_are_listed,
         leaks_are_told_from_traps,
         parallel_checks_do_not_see_each_other,
