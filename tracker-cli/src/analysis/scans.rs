@@ -65,6 +65,14 @@ impl Scans {
         self.scans.values()
     }
 
+    /// The scan of a set, if one is there that is whole.
+    pub fn in_set(&self, set: u32) -> Option<(&Scan, &[Row])> {
+        let first = set * SET_RECORDS;
+        let place = self.first_in(first..first + 1)?;
+        let known = self.scans.values().find(|(offset, ..)| *offset == place);
+        known.map(|(_, scan, rows)| (scan, &rows[..]))
+    }
+
     /// Where the first record at one of these places stands in the file, if any is
     /// not zero.
     pub fn first_in(&self, places: Range<u32>) -> Option<u64> {

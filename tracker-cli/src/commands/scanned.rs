@@ -68,6 +68,11 @@ fn words(held_by: HeldBy) -> (&'static str, &'static str) {
     }
 }
 
+/// What holds blocks, for programs.
+pub fn held_by_name(held_by: HeldBy) -> &'static str {
+    words(held_by).0
+}
+
 impl Sum {
     fn add(&mut self, site: &HeldSite) {
         self.bytes = self.bytes.saturating_add(site.bytes);

@@ -1,9 +1,11 @@
 //! What the questions answer.
 
-use scrubjay_log_format::Mode;
+use scrubjay_log_format::chunk::HEADER_SIZE;
+use scrubjay_log_format::scan::{HeldBy, Row};
+use scrubjay_log_format::{ChunkKind, Mode, Scan};
 use serde_json::Value;
 
-use super::log::Log;
+use super::log::{CHUNK_SIZE, Log, START, new_chunk};
 use super::{Place, ask_about};
 
 /// Weights of 1000 bytes and a prompt of 50; a peak of 1550 while 500 more
@@ -122,6 +124,46 @@ fn a_dump_has_a_line_a_record() {
     let text = ask_about(&bytes, "log dump --kind journal").out;
     assert_eq!(text.lines().count(), lines.len());
     assert!(text.contains("alloc at_ns=10000 slot=1 address=0x1000 size=1000"), "{text}");
+}
+
+#[test]
+fn a_dump_has_a_line_a_scan_and_a_row() {
+    let mut bytes = log().bytes();
+    let row = |site, held_by| Row { site, held_by, blocks: 2, bytes: 96, born_ticks: START + 7 };
+    let rows = [row(1, HeldBy::Static), row(2, HeldBy::Cycle)];
+    let scan = Scan {
+        number: 4,
+        ticks: START + 50,
+        blocks: 4,
+        bytes: 192,
+        pause_ns: 5,
+        ..Scan::default()
+    };
+    let records = [&scan.encode(&rows)[..], &rows[0].encode(), &rows[1].encode()].concat();
+    // In room that was reserved.
+    let index = bytes.len() / CHUNK_SIZE - 2;
+    let mut chunk = new_chunk(index, ChunkKind::Scans, 0);
+    chunk[HEADER_SIZE..HEADER_SIZE + records.len()].copy_from_slice(&records);
+    bytes[index * CHUNK_SIZE..][..CHUNK_SIZE].copy_from_slice(&chunk);
+    let lines = |bytes: &[u8]| {
+        let said = ask_about(bytes, "log dump --json --kind scans");
+        let lines = said.out.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.filter(|line: &Value| line["record"] != "chunk").collect::<Vec<Value>>()
+    };
+    let told = lines(&bytes);
+    assert_eq!(told.len(), 3, "{told:?}");
+    let fields = ["record", "is_whole", "number", "at_ns", "blocks", "rows"];
+    let expected: [Value; 6] =
+        ["scan".into(), true.into(), 4.into(), 50.into(), 4.into(), 2.into()];
+    assert_eq!(fields.map(|field| told[0][field].clone()), expected);
+    let fields = ["record", "number", "tag", "held_by", "bytes", "born_ns"];
+    let expected: [Value; 6] =
+        ["scan-row".into(), 4.into(), "prompt".into(), "cycle".into(), 96.into(), 7.into()];
+    assert_eq!(fields.map(|field| told[2][field].clone()), expected);
+    // One that was being written when the program was killed.
+    bytes[index * CHUNK_SIZE + HEADER_SIZE..][..8].fill(0);
+    let told = lines(&bytes);
+    assert_eq!((told.len(), &told[0]["is_whole"]), (1, &false.into()), "{told:?}");
 }
 
 #[test]

@@ -166,6 +166,9 @@ impl Dump<'_, '_> {
         if header.kind == ChunkKind::Symbols as u16 {
             return self.symbols(header, bytes);
         }
+        if header.kind == ChunkKind::Scans as u16 {
+            return self.scans(header, bytes);
+        }
         let Some(kind) = ledger_kind(header) else { return Ok(()) };
         if kind >= ChunkKind::Stacks {
             return self.sites(header, kind, bytes);
