@@ -63,6 +63,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
         counted.run(&[&["test", "--release"], &what[..]].concat())
     });
     steps.run("frame pointers", || with_frame_pointers(&mut counted));
+    // As debuggers have it, and as one gets it who sets no profile for packages.
+    steps.run("unoptimised", || {
+        let what = ["test", "-p", "scrubjay", "--lib", "capture", "--config"];
+        counted.run(&[&what[..], &["profile.dev.package.scrubjay.opt-level=0"]].concat())
+    });
     // In release it has run with the other tests.
     steps.run("attack with LTO", || {
         counted.run(attack::WITH_FAT_LTO)?;

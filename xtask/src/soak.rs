@@ -26,6 +26,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("tests", || tests(&["test", "--workspace"]));
     steps.run("attack with LTO", || tests(attack::WITH_FAT_LTO));
     attack::beyond_ci(&mut steps);
+    steps.run("nextest", nextest);
     foreign::add(&mut steps);
     steps.run("miri", miri);
     steps.finish()
@@ -35,6 +36,16 @@ fn tests(arguments: &[&str]) -> Result<Outcome> {
     let mut command = workspace::cargo(arguments)?;
     workspace::run(command.arg("--no-fail-fast").env(SOAK.0, SOAK.1))?;
     Ok(Outcome::Done)
+}
+
+/// Leak checks where each test has a process to itself.
+fn nextest() -> Result<Outcome> {
+    if let Err(why) = tools::nextest() {
+        return Ok(Outcome::Skipped(why));
+    }
+    let arguments = ["nextest", "run", "-p", "scrubjay-tests", "--test", "leak_checks"];
+    tests(&arguments)?;
+    tests(&[&arguments[..], &["--release"]].concat())
 }
 
 /// Unit tests under Miri: what they touch behind blocks and in the format's

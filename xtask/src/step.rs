@@ -9,6 +9,7 @@ const MAY_BE_SKIPPED: &[(&str, &str)] = &[
     ("foreign programs", "no C compiler"),
     ("instructions", "valgrind is missing and cannot be installed"),
     ("miri", "no nightly toolchain with miri"),
+    ("nextest", "cargo-nextest is missing"),
 ];
 
 /// How a step ended.

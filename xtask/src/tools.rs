@@ -51,6 +51,14 @@ pub fn rust_components() -> Result<()> {
     Ok(())
 }
 
+/// The test runner that gives each test a process; otherwise the reason why not.
+pub fn nextest() -> Result<(), String> {
+    if has("cargo", &["nextest", "--version"]) {
+        return Ok(());
+    }
+    Err("needs `cargo install --locked cargo-nextest`".to_owned())
+}
+
 /// Miri, added to a nightly toolchain where there is one; otherwise the reason
 /// why not.
 pub fn miri() -> Result<(), String> {
