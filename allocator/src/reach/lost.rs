@@ -22,6 +22,12 @@ pub(super) struct Cycle {
 // SAFETY: it is made of integers, for which zeros are values.
 unsafe impl Plain for Cycle {}
 
+/// What is lost, and how it hangs together.
+pub(super) struct Lost {
+    pub(super) graph: Graph,
+    pub(super) cycles: Cycles,
+}
+
 /// The cycles among lost blocks.
 pub(super) struct Cycles {
     /// Their members by number of the block, one cycle behind the other, each in
@@ -44,14 +50,14 @@ pub(super) fn judge(
     index: &Index<'_>,
     verdicts: &mut Pages<Verdict>,
     end_ns: u64,
-) -> Result<Cycles, Failed> {
+) -> Result<Lost, Failed> {
     let graph = Graph::new(memory, index, verdicts, end_ns)?;
     let components = Components::new(&graph, index.blocks().len()).ok_or(Failed::NoMemory)?;
     let mut queue = List::new(graph.blocks.len()).ok_or(Failed::NoMemory)?;
     // First those that no other component holds, then what they hold.
     let mut is_held = Pages::<u32>::new(graph.blocks.len() + 1).ok_or(Failed::NoMemory)?;
     for node in graph.nodes() {
-        for &target in graph.targets(node) {
+        for &Edge { target, .. } in graph.edges(node) {
             if components.of(node) != components.of(target)
                 && let Some(place) = is_held.get_mut(components.of(target) as usize)
             {
@@ -73,7 +79,7 @@ pub(super) fn judge(
         next += 1;
         let parent = graph.block(node);
         let held = verdicts.get(parent as usize).copied().unwrap_or_default().through(parent);
-        for &target in graph.targets(node) {
+        for &Edge { target, .. } in graph.edges(node) {
             if let Some(verdict) = verdicts.get_mut(graph.block(target) as usize)
                 && verdict.is_open()
             {
@@ -82,17 +88,28 @@ pub(super) fn judge(
             }
         }
     }
-    Ok(components.cycles)
+    Ok(Lost { cycles: components.cycles, graph })
 }
 
 /// Which lost block points to which: nodes are lost blocks, in order.
-struct Graph {
+pub(super) struct Graph {
     /// A node's block.
     blocks: List<u32>,
-    /// Where a node's targets begin; one more than there are nodes.
+    /// Where a node's edges begin; one more than there are nodes.
     starts: List<u32>,
-    targets: List<u32>,
+    edges: List<Edge>,
 }
+
+/// A pointer from one lost block to another.
+#[derive(Clone, Copy)]
+struct Edge {
+    target: u32,
+    /// How far behind the start of its block it stands.
+    offset: u32,
+}
+
+// SAFETY: it is made of integers, for which zeros are values.
+unsafe impl Plain for Edge {}
 
 impl Graph {
     fn new(
@@ -113,8 +130,8 @@ impl Graph {
         let blocks = List::new(count).ok_or(Failed::NoMemory)?;
         let starts = List::new(count + 1).ok_or(Failed::NoMemory)?;
         // Room for the worst, of which memory is only taken as it is used.
-        let targets = List::new(word_count).ok_or(Failed::NoMemory)?;
-        let mut graph = Self { blocks, starts, targets };
+        let edges = List::new(word_count).ok_or(Failed::NoMemory)?;
+        let mut graph = Self { blocks, starts, edges };
         for (number, _) in verdicts.iter().enumerate().filter(open) {
             if let Some(place) = node_of.get_mut(number) {
                 *place = graph.blocks.len() as u32;
@@ -126,20 +143,22 @@ impl Graph {
             if node.is_multiple_of(STRIDE) && os::monotonic_ns() > end_ns {
                 return Err(Failed::TooLong);
             }
-            let Self { blocks, starts, targets } = &mut graph;
-            starts.push(targets.len() as u32);
+            let Self { blocks, starts, edges } = &mut graph;
+            starts.push(edges.len() as u32);
             let number = blocks.get(node).copied().unwrap_or(NONE) as usize;
             let Some(block) = index.blocks().get(number) else { continue };
-            memory.words(block.address..block.end(), |word| {
+            memory.words(block.address..block.end(), |address, word| {
                 if filter.may_hold(word)
                     && let Some(target) = index.find(word, true)
                     && verdicts.get(target as usize).is_some_and(|verdict| verdict.is_open())
                 {
-                    targets.push(node_of.get(target as usize).copied().unwrap_or(NONE));
+                    let target = node_of.get(target as usize).copied().unwrap_or(NONE);
+                    let offset = u32::try_from(address - block.address).unwrap_or(NONE);
+                    edges.push(Edge { target, offset });
                 }
             });
         }
-        graph.starts.push(graph.targets.len() as u32);
+        graph.starts.push(graph.edges.len() as u32);
         Ok(graph)
     }
 
@@ -151,10 +170,16 @@ impl Graph {
         self.blocks.get(node as usize).copied().unwrap_or(NONE)
     }
 
-    fn targets(&self, node: u32) -> &[u32] {
+    fn edges(&self, node: u32) -> &[Edge] {
         let bounds = self.starts.get(node as usize..).and_then(<[u32]>::first_chunk::<2>);
         let [start, end] = bounds.copied().unwrap_or([0, 0]);
-        self.targets.get(start as usize..end as usize).unwrap_or(&[])
+        self.edges.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
+    /// The blocks that a lost one points to, and how far behind its start.
+    pub(super) fn held_by(&self, block: u32) -> impl Iterator<Item = (u32, u32)> {
+        let node = self.blocks.binary_search(&block).map_or(NONE, |node| node as u32);
+        self.edges(node).iter().map(|edge| (self.block(edge.target), edge.offset))
     }
 }
 
@@ -240,7 +265,7 @@ impl Components {
     fn step(&mut self, graph: &Graph) -> bool {
         let Some(&node) = self.path.last() else { return false };
         let note = self.note(node);
-        if let Some(&target) = graph.targets(node).get(note.next as usize) {
+        if let Some(&Edge { target, .. }) = graph.edges(node).get(note.next as usize) {
             self.change(node, |note| note.next += 1);
             let found = self.note(target);
             if found.met == 0 {
@@ -266,7 +291,8 @@ impl Components {
         let component = self.component_count;
         let first = self.open.iter().rposition(|&open| open == node).unwrap_or(0);
         let count = self.open.len() - first;
-        let is_cycle = count > 1 || graph.targets(node).contains(&node);
+        let holds_itself = || graph.edges(node).iter().any(|edge| edge.target == node);
+        let is_cycle = count > 1 || holds_itself();
         let start = self.cycles.members.len() as u32;
         for at in first..self.open.len() {
             let Some(&member) = self.open.get(at) else { break };

@@ -25,6 +25,8 @@ const LINE: usize = 64;
 #[derive(Clone, Copy)]
 struct Candidate {
     word: usize,
+    /// Where it stands, outside of blocks.
+    address: usize,
     held: Verdict,
     end_counts: bool,
 }
@@ -35,6 +37,8 @@ pub(super) struct Marker<'m> {
     verdicts: &'m mut Pages<Verdict>,
     /// Every block that was reached, once.
     queue: &'m mut List<u32>,
+    /// Where the words stand in variables by which blocks were reached.
+    places: &'m mut List<usize>,
     /// The first one that was not gone through.
     next: usize,
     /// Where those begin that are a step farther from the roots.
@@ -50,16 +54,27 @@ impl<'m> Marker<'m> {
         index: &'m Index<'m>,
         verdicts: &'m mut Pages<Verdict>,
         queue: &'m mut List<u32>,
+        places: &'m mut List<usize>,
         end_ns: u64,
     ) -> Self {
-        let none = Candidate { word: 0, held: Verdict::default(), end_counts: false };
+        let none = Candidate { word: 0, address: 0, held: Verdict::default(), end_counts: false };
         let candidates = [none; TOGETHER];
-        Self { index, verdicts, queue, next: 0, step: 0, candidates, candidate_count: 0, end_ns }
+        Self {
+            index,
+            verdicts,
+            queue,
+            places,
+            next: 0,
+            step: 0,
+            candidates,
+            candidate_count: 0,
+            end_ns,
+        }
     }
 
     #[inline(always)]
-    fn note(&mut self, word: usize, held: Verdict, end_counts: bool) {
-        let candidate = Candidate { word, held, end_counts };
+    fn note(&mut self, address: usize, word: usize, held: Verdict, end_counts: bool) {
+        let candidate = Candidate { word, address, held, end_counts };
         if let Some(place) = self.candidates.get_mut(self.candidate_count) {
             *place = candidate;
             self.candidate_count += 1;
@@ -73,7 +88,7 @@ impl<'m> Marker<'m> {
     /// the next one.
     #[inline(never)]
     fn look_up(&mut self) {
-        let Self { index, verdicts, queue, candidates, candidate_count, .. } = self;
+        let Self { index, verdicts, queue, places, candidates, candidate_count, .. } = self;
         let candidates = candidates.get(..*candidate_count).unwrap_or(&[]);
         let mut found = [None; TOGETHER];
         for (place, candidate) in found.iter_mut().zip(candidates) {
@@ -97,6 +112,10 @@ impl<'m> Marker<'m> {
                 && verdict.is_open()
             {
                 *verdict = candidate.held;
+                if verdict.is_static() {
+                    *verdict = verdict.at(places.len() as u32);
+                    places.push(candidate.address);
+                }
                 queue.push(block);
             }
         }
@@ -114,9 +133,9 @@ impl<'m> Marker<'m> {
             let next = blocks.get(block).filter(|next| next.address < piece.end);
             let end = next.map_or(piece.end, |next| next.address);
             if start < end {
-                let mut see = |word| {
+                let mut see = |address, word| {
                     if filter.may_hold(word) {
-                        self.note(word, piece.held, piece.end_counts);
+                        self.note(address, word, piece.held, piece.end_counts);
                     }
                 };
                 memory.part(start..end, region, &mut see);
@@ -132,9 +151,9 @@ impl<'m> Marker<'m> {
         let held = Verdict::of_root(Held::Register { thread: thread.id });
         let filter = self.index.filter();
         for range in &thread.interrupted.registers {
-            let mut see = |word| {
+            let mut see = |address, word| {
                 if filter.may_hold(word) {
-                    self.note(word, held, true);
+                    self.note(address, word, held, true);
                 }
             };
             // SAFETY: the kernel wrote them for a handler that has not returned.
@@ -159,9 +178,9 @@ impl<'m> Marker<'m> {
             let verdict = self.verdicts.get(number as usize).copied();
             let Some(block) = self.index.blocks().get(number as usize) else { continue };
             let held = verdict.unwrap_or_default().through(number);
-            memory.words(block.address..block.end(), |word| {
+            memory.words(block.address..block.end(), |address, word| {
                 if filter.may_hold(word) {
-                    self.note(word, held, true);
+                    self.note(address, word, held, true);
                 }
             });
         }

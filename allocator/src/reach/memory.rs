@@ -58,10 +58,11 @@ impl<'m> Memory<'m> {
         self.mappings
     }
 
-    /// Hands out the words at multiples of 8 that lie within a range. Pages that
-    /// hold nothing are left out where the range is large.
+    /// Hands out the words at multiples of 8 that lie within a range, each behind
+    /// its own address. Pages that hold nothing are left out where the range is
+    /// large.
     #[inline(always)]
-    pub(super) fn words(&mut self, range: Range<usize>, mut see: impl FnMut(usize)) {
+    pub(super) fn words(&mut self, range: Range<usize>, mut see: impl FnMut(usize, usize)) {
         let Range { mut start, end } = range;
         while start < end {
             let Some(region) = self.region(start) else {
@@ -92,7 +93,7 @@ impl<'m> Memory<'m> {
         &mut self,
         range: Range<usize>,
         region: Region,
-        see: &mut impl FnMut(usize),
+        see: &mut impl FnMut(usize, usize),
     ) {
         let start = range.start.next_multiple_of(WORD);
         let end = range.end & !(WORD - 1);
@@ -108,14 +109,15 @@ impl<'m> Memory<'m> {
     }
 
     #[inline(never)]
-    fn by_the_kernel(&mut self, range: Range<usize>, see: &mut impl FnMut(usize)) {
+    fn by_the_kernel(&mut self, range: Range<usize>, see: &mut impl FnMut(usize, usize)) {
         let Range { mut start, end } = range;
         while start < end {
             let wanted = (end - start).min(self.room.window.len());
             let Some(window) = self.room.window.get_mut(..wanted) else { break };
             let size = os::read_memory(start, window).unwrap_or(0) & !(WORD - 1);
-            for word in window.get(..size).unwrap_or(&[]).as_chunks::<WORD>().0 {
-                see(usize::from_ne_bytes(*word));
+            let words = window.get(..size).unwrap_or(&[]).as_chunks::<WORD>().0;
+            for (address, word) in (start..).step_by(WORD).zip(words) {
+                see(address, usize::from_ne_bytes(*word));
             }
             self.read_size += size as u64;
             start += size;
@@ -150,18 +152,18 @@ impl<'m> Memory<'m> {
     }
 }
 
-/// Hands out the words of a range, as they stand there.
+/// Hands out the words of a range, as they stand there, each behind its address.
 ///
 /// # Safety
 /// The range can be read, and begins and ends at multiples of a word.
 #[inline(always)]
-pub(super) unsafe fn in_place(range: Range<usize>, see: &mut impl FnMut(usize)) {
+pub(super) unsafe fn in_place(range: Range<usize>, see: &mut impl FnMut(usize, usize)) {
     let mut place = core::ptr::with_exposed_provenance::<usize>(range.start);
     let end = core::ptr::with_exposed_provenance::<usize>(range.end);
     while place < end {
         // Volatile: the words are the program's, whatever they are to it.
         // SAFETY: the caller promises the range.
-        see(unsafe { place.read_volatile() });
+        see(place.addr(), unsafe { place.read_volatile() });
         place = place.wrapping_add(1);
     }
 }

@@ -46,6 +46,9 @@ pub(crate) use scan::{Counts, Scan};
 pub(crate) use stop::let_in;
 pub(crate) use verdict::Held;
 
+/// So many blocks or fewer are held by variables themselves, mostly.
+const PLACES: usize = 512;
+
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScanError {
@@ -92,6 +95,7 @@ struct Blocks<'b> {
     index: Index<'b>,
     verdicts: Pages<Verdict>,
     queue: List<u32>,
+    places: List<usize>,
 }
 
 impl Aside {
@@ -116,7 +120,7 @@ impl Aside {
         pause_max_ns: u64,
     ) -> Result<Scan, ScanError> {
         let Room { mut mappings, memory: mut memory_room, mut roots } = room;
-        let Blocks { index, mut verdicts, mut queue } = blocks;
+        let Blocks { index, mut verdicts, mut queue, mut places } = blocks;
         let end_ns = stop.start_ns + pause_max_ns;
         if !mappings.read() {
             return Err(ScanError::NoMappings);
@@ -134,7 +138,7 @@ impl Aside {
         if !roots.is_complete {
             return Err(ScanError::TooMany);
         }
-        let mut marker = Marker::new(&index, &mut verdicts, &mut queue, end_ns);
+        let mut marker = Marker::new(&index, &mut verdicts, &mut queue, &mut places, end_ns);
         for turn in [Turn::Threads, Turn::Statics, Turn::Rest] {
             let before = memory.read_size;
             for piece in roots.pieces().iter().filter(|piece| piece.turn == turn) {
@@ -153,7 +157,7 @@ impl Aside {
             counts.unreadable_block_size += memory.unreadable_size - unreadable;
         }
         let unreadable = memory.unreadable_size;
-        let cycles =
+        let lost =
             lost::judge(&mut memory, &index, &mut verdicts, end_ns).map_err(
                 |failed| match failed {
                     Failed::NoMemory => ScanError::NoRoom,
@@ -167,7 +171,7 @@ impl Aside {
             (os::own_missed_count() + crate::thread_blocks::missed_count()) as u64;
         counts.pause_ns = os::monotonic_ns() - stop.start_ns;
         drop(stop);
-        Ok(Scan::new(counts, verdicts, cycles))
+        Ok(Scan::new(counts, verdicts, places, lost))
     }
 }
 
@@ -217,7 +221,9 @@ impl<'b> Blocks<'b> {
                 *verdict = Verdict::of_root(Held::Elsewhere);
             }
             queue.populate(blocks.len());
-            Some(Self { index: Index::new(blocks)?, verdicts, queue })
+            let places = List::new(blocks.len())?;
+            places.populate(blocks.len().min(PLACES));
+            Some(Self { index: Index::new(blocks)?, verdicts, queue, places })
         };
         room().ok_or(ScanError::NoRoom)
     }

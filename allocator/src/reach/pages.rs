@@ -15,6 +15,8 @@ pub(crate) unsafe trait Plain: Copy {}
 unsafe impl Plain for u8 {}
 // SAFETY: an integer.
 unsafe impl Plain for u32 {}
+// SAFETY: an integer.
+unsafe impl Plain for usize {}
 
 /// An array in a mapping of its own, zeros at first. Memory is only taken for
 /// what is touched.

@@ -159,9 +159,10 @@ impl Roots {
         self.left_out.sort_unstable_by_key(|span| span.start);
         self.known.sort_unstable_by_key(|span| span.start);
         for region in memory.mappings().regions().iter().filter(|region| region.is_root()) {
-            let (turn, held) = match region.module.checked_sub(1) {
-                Some(module) => (Turn::Statics, Held::Static { module }),
-                None => (Turn::Rest, Held::Elsewhere),
+            let (turn, held) = match region.module {
+                0 => (Turn::Rest, Held::Elsewhere),
+                // The place is noted where there is a pointer to a block.
+                _ => (Turn::Statics, Held::Static { place: 0 }),
             };
             // The C library's words point to where its chunks begin, which is
             // where a block before ends.

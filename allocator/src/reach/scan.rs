@@ -1,7 +1,7 @@
 //! What a search found.
 
-use super::lost::Cycles;
-use super::pages::Pages;
+use super::lost::Lost;
+use super::pages::{List, Pages};
 use super::verdict::{Held, Verdict};
 
 /// What was looked at, and what came of it.
@@ -37,12 +37,19 @@ pub(crate) struct Scan {
     /// What was looked at.
     pub(crate) counts: Counts,
     verdicts: Pages<Verdict>,
-    cycles: Cycles,
+    /// Where the words stand in variables that hold blocks.
+    places: List<usize>,
+    lost: Lost,
 }
 
 impl Scan {
-    pub(super) fn new(counts: Counts, verdicts: Pages<Verdict>, cycles: Cycles) -> Self {
-        Self { counts, verdicts, cycles }
+    pub(super) fn new(
+        counts: Counts,
+        verdicts: Pages<Verdict>,
+        places: List<usize>,
+        lost: Lost,
+    ) -> Self {
+        Self { counts, verdicts, places, lost }
     }
 
     fn verdict(&self, block: u32) -> Verdict {
@@ -59,18 +66,35 @@ impl Scan {
         self.verdict(block).root()
     }
 
+    /// The address of a place in a variable.
+    pub(crate) fn place(&self, number: u32) -> Option<usize> {
+        self.places.get(number as usize).copied()
+    }
+
+    /// The block that is lost by itself through which a lost block is held, or that
+    /// block itself.
+    pub(crate) fn lost_root(&self, block: u32) -> Option<u32> {
+        self.verdict(block).lost_root()
+    }
+
+    /// The lost blocks that a lost block points to, and how far behind its start
+    /// the pointers stand.
+    pub(crate) fn held_by(&self, block: u32) -> impl Iterator<Item = (u32, u32)> {
+        self.lost.graph.held_by(block)
+    }
+
     /// The cycles of lost blocks: the members of each, in an order in which they
     /// hold each other where it is a plain ring.
     pub(crate) fn cycles(&self) -> impl Iterator<Item = &[u32]> {
-        self.cycles.cycles.iter().map(|cycle| {
+        self.lost.cycles.cycles.iter().map(|cycle| {
             let (first, count) = (cycle.first as usize, cycle.count as usize);
-            self.cycles.members.get(first..first + count).unwrap_or(&[])
+            self.lost.cycles.members.get(first..first + count).unwrap_or(&[])
         })
     }
 
     /// The number of the cycle that a lost block is in.
     pub(crate) fn cycle_of(&self, block: u32) -> Option<usize> {
-        let number = self.cycles.cycle_of.get(block as usize)?;
+        let number = self.lost.cycles.cycle_of.get(block as usize)?;
         (*number as usize).checked_sub(1)
     }
 }

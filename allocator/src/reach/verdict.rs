@@ -11,8 +11,8 @@ pub(crate) enum Held {
     ThreadLocal { thread: u32 },
     /// A register of a thread.
     Register { thread: u32 },
-    /// A variable of a loaded file.
-    Static { module: u32 },
+    /// A variable of a loaded file, by the number of the place in it.
+    Static { place: u32 },
     /// Memory of the C library's heap that is no block, or mapped by others.
     Elsewhere,
     /// Another block, by its number.
@@ -52,7 +52,7 @@ impl Verdict {
             Held::Stack { thread } => (STACK, thread),
             Held::ThreadLocal { thread } => (THREAD_LOCAL, thread),
             Held::Register { thread } => (REGISTER, thread),
-            Held::Static { module } => (STATIC, module),
+            Held::Static { place } => (STATIC, place),
             Held::Elsewhere => (ELSEWHERE, 0),
             Held::Block { parent } => (BLOCK, parent),
             Held::Lost => (LOST, 0),
@@ -70,6 +70,21 @@ impl Verdict {
     pub(super) fn through(self, parent: u32) -> Self {
         let kind = if self.root_kind == LOST { LOST_THROUGH } else { BLOCK };
         Self { kind, detail: parent, ..self }
+    }
+
+    /// Whether it is that of what a variable itself holds.
+    pub(super) fn is_static(self) -> bool {
+        self.kind == STATIC
+    }
+
+    /// The same, from a place.
+    pub(super) fn at(self, place: u32) -> Self {
+        Self { detail: place, root: place, ..self }
+    }
+
+    /// Of what is lost: the block that is lost by itself.
+    pub(super) fn lost_root(self) -> Option<u32> {
+        (self.root_kind == LOST).then_some(self.root)
     }
 
     pub(super) fn is_open(self) -> bool {
@@ -91,7 +106,7 @@ fn held(kind: u8, detail: u32) -> Held {
         STACK => Held::Stack { thread: detail },
         THREAD_LOCAL => Held::ThreadLocal { thread: detail },
         REGISTER => Held::Register { thread: detail },
-        STATIC => Held::Static { module: detail },
+        STATIC => Held::Static { place: detail },
         ELSEWHERE => Held::Elsewhere,
         BLOCK => Held::Block { parent: detail },
         LOST_THROUGH => Held::LostThrough { parent: detail },

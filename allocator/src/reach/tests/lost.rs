@@ -196,3 +196,21 @@ fn verdicts_are_those_of_the_obvious_way() {
     }
     assert!(judged_count >= 30, "{judged_count}");
 }
+
+#[test]
+fn lost_blocks_tell_what_they_hold_and_where() {
+    let mut ground = Ground::new(1 << 20);
+    let [a, b] = [(); 2].map(|()| ground.block(48));
+    let tail = ground.block(24);
+    ground.point(a, 16, b, 0);
+    ground.point(b, 40, a, 8);
+    ground.point(b, 8, tail, 0);
+    let found = ground.scan();
+    let held_by = |block| found.scan.held_by(found.number(block)).collect::<Vec<_>>();
+    assert_eq!(held_by(a), [(found.number(b), 16)]);
+    assert_eq!(held_by(b), [(found.number(tail), 8), (found.number(a), 40)]);
+    assert_eq!(held_by(tail), []);
+    let root = |block| found.scan.lost_root(found.number(block));
+    assert_eq!(root(a), Some(found.number(a)));
+    assert_eq!(root(tail), root(b));
+}

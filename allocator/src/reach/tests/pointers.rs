@@ -27,7 +27,8 @@ fn interior_marked_and_one_past_the_end_count_and_nothing_else() {
     ground.point(table, 100, lost[2], 0);
     hold(&TABLE, table);
     let found = ground.scan();
-    assert!(matches!(found.held(table), Held::Static { .. }), "{:?}", found.held(table));
+    let Held::Static { place } = found.held(table) else { panic!("{:?}", found.held(table)) };
+    assert_eq!(found.scan.place(place), Some(core::ptr::from_ref(&TABLE).addr()));
     for &block in &kept {
         assert_eq!(found.held(block), found.by(table));
         assert_eq!(found.root(block), found.held(table));
