@@ -180,8 +180,8 @@ pub use dump::{dump, start_log};
 pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]
 pub use leak_check::{
-    Descriptor, DescriptorKind, Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError,
-    LeakGuard, LeakKind, LeakReport, Limit, Outcome, Signals, assert_bounded, orphans,
+    Cycle, Descriptor, DescriptorKind, Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError,
+    LeakGuard, LeakKind, LeakReport, Limit, Member, Outcome, Signals, assert_bounded, orphans,
 };
 pub use note::note;
 pub use protection::{Vault, VaultError, VaultStatus};

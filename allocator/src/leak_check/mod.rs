@@ -7,17 +7,23 @@
 //! further round.
 
 mod bounded;
+mod cycle;
 mod descriptors;
 mod error;
 mod functions;
 mod growth;
+mod holders;
 pub(crate) mod look;
 mod modules;
 mod orphans;
 mod outcome;
 mod paths;
+mod plain;
 mod report;
+mod rings;
 mod running;
+mod shown;
+mod statics;
 mod suppressed;
 mod survey;
 pub(crate) mod symbols;
@@ -31,6 +37,7 @@ use crate::control::{self, LIVE};
 use crate::{clock, process, thread};
 
 pub use bounded::assert_bounded;
+pub use cycle::{Cycle, Member};
 pub use descriptors::{Descriptor, DescriptorKind};
 pub use error::LeakCheckError;
 pub use orphans::orphans;
@@ -102,6 +109,8 @@ enum Pattern {
     Site(String),
     /// What holds the block.
     HeldBy(HeldBy),
+    /// Part of the path of the static that holds the block.
+    Static(String),
 }
 
 impl LeakCheck {
@@ -177,6 +186,18 @@ impl LeakCheck {
     /// Lets leaks pass that this holds, for a reason.
     pub fn allow_held_by(mut self, holder: HeldBy, reason: impl Into<String>) -> Self {
         let what = Pattern::HeldBy(holder);
+        self.allowed.push(Allowed { what, reason: reason.into() });
+        self
+    }
+
+    /// Lets leaks pass that a static holds which has this in its path, for a reason:
+    /// one that is meant to grow, such as a table of names that are never forgotten.
+    pub fn allow_held_by_static(
+        mut self,
+        path: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        let what = Pattern::Static(path.into());
         self.allowed.push(Allowed { what, reason: reason.into() });
         self
     }

@@ -52,17 +52,22 @@ pub fn orphans() -> LeakReport {
         // Where the file cannot be read, every check has failed.
         let reasons = Files::read(&[]).map(|files| files.reasons(&lost)).unwrap_or_default();
         let mut reasons = reasons.into_iter();
-        let (mut leaks, mut allowed) = (Vec::new(), Vec::new());
+        let (mut leaks, mut allowed, mut told) = (Vec::new(), Vec::new(), HashSet::new());
         for (group, kind) in lost {
-            let leak = Leak::of(group, kind, Growth::default().levels(0));
+            let levels = Growth::default().levels(0);
+            let leak = Leak::of(group, survey.holder(group), kind, levels);
             match reasons.next().flatten() {
                 Some(reason) => allowed.push((leak, reason)),
-                None => leaks.push(leak),
+                None => {
+                    told.insert(group.place);
+                    leaks.push(leak);
+                }
             }
         }
         let mut report = LeakReport {
             name: "what no leak check has told of".to_owned(),
             leaks,
+            cycles: survey.cycles_at(&told),
             allowed,
             pause_ns: survey.pause_ns(),
             doubts: survey.doubts(),

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::cycle::Cycle;
 use super::descriptors::Descriptor;
 use super::fail;
+use super::plain::plain_json;
 use super::survey::Group;
 use super::symbols::{self, Frame};
 use crate::{site, tag, thread};
@@ -57,6 +59,10 @@ pub struct Leak {
     pub kind: LeakKind,
     /// What still holds the blocks.
     pub held_by: HeldBy,
+    /// Its name: the path of a static, the name of a thread; empty where it has none.
+    pub holder: String,
+    /// How many other blocks stand between it and the first of these.
+    pub through: u64,
     /// Bytes, as the program asked for them.
     pub bytes: u64,
     /// Blocks.
@@ -131,6 +137,8 @@ pub struct LeakReport {
     pub signals: Signals,
     /// The leaks, the largest first.
     pub leaks: Vec<Leak>,
+    /// Groups of blocks among the leaks that hold each other, the largest first.
+    pub cycles: Vec<Cycle>,
     /// Leaks that were let pass, each with the reason: of a suppression
     /// `leaks.toml:12: name: reason`.
     pub allowed: Vec<(Leak, String)>,
@@ -155,26 +163,7 @@ fn as_nanoseconds<S: Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Er
     out.serialize_u64(time.as_nanos() as u64)
 }
 
-/// How many leaks are shown.
-const SHOWN_MAX: usize = 10;
-
 impl HeldBy {
-    const ALL: [Self; 8] = [
-        Self::Nothing,
-        Self::Cycle,
-        Self::Lost,
-        Self::Static,
-        Self::ThreadLocal,
-        Self::Stack,
-        Self::Elsewhere,
-        Self::Unknown,
-    ];
-
-    /// By its number.
-    pub(super) fn of(number: u32) -> Self {
-        Self::ALL.get(number as usize).copied().unwrap_or_default()
-    }
-
     /// Whether nothing reaches it.
     pub fn is_lost(self) -> bool {
         matches!(self, Self::Nothing | Self::Cycle | Self::Lost)
@@ -210,11 +199,13 @@ impl fmt::Display for Limit {
 }
 
 impl Leak {
-    pub(super) fn of(group: &Group, kind: LeakKind, levels: Vec<u64>) -> Self {
+    pub(super) fn of(group: &Group, holder: &str, kind: LeakKind, levels: Vec<u64>) -> Self {
         let slot = thread::used().find(|slot| slot.thread_number() == group.thread);
         Self {
             kind,
             held_by: group.held_by,
+            holder: holder.to_owned(),
+            through: group.through,
             bytes: group.bytes,
             blocks: group.blocks,
             tag: tag::name(site::tag_of(group.site)).unwrap_or("unknown"),
@@ -232,7 +223,7 @@ impl Leak {
 
     fn order(&self) -> impl Ord + use<> {
         let function = self.user_frame().map(|frame| frame.function.clone());
-        (self.kind, u64::MAX - self.bytes, function, self.tag)
+        (self.kind, u64::MAX - self.bytes, function, self.tag, self.held_by, self.holder.clone())
     }
 }
 
@@ -248,11 +239,11 @@ impl LeakReport {
     }
 
     /// The report as JSON: an object with the fields of this structure. Its text has
-    /// no control characters, and neither has that of `Display`, so both may stand in
-    /// a JUnit file once they are escaped.
+    /// no control characters, and that of `Display` none but line breaks, whatever
+    /// names stand in it: both may stand in a JUnit file once they are escaped.
     pub fn to_json(&self) -> String {
         // Numbers and strings alone: nothing there can fail.
-        serde_json::to_string(self).unwrap_or_default()
+        plain_json(&serde_json::to_string(self).unwrap_or_default())
     }
 
     /// Whether no limit is exceeded, that on leaks included.
@@ -283,100 +274,7 @@ impl LeakReport {
     pub(super) fn sort(&mut self) {
         self.leaks.sort_by_cached_key(Leak::order);
         self.kept.sort_by_cached_key(Leak::order);
+        self.cycles.sort_by_cached_key(Cycle::order);
         self.allowed.sort_by_cached_key(|(leak, _)| leak.order());
-    }
-}
-
-impl fmt::Display for LeakReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_ok() {
-            return write!(out, "{}: nothing is leaked", self.name);
-        }
-        self.list(out)
-    }
-}
-
-impl LeakReport {
-    /// The listing, also of a report that is good.
-    pub(super) fn listing(&self) -> String {
-        struct Listing<'r>(&'r LeakReport);
-        impl fmt::Display for Listing<'_> {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.list(out)
-            }
-        }
-        Listing(self).to_string()
-    }
-
-    fn list(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bytes, blocks) = (self.leaked_bytes(), self.leaked_blocks());
-        if blocks > 0 {
-            writeln!(out, "{} leaks {bytes} bytes in {blocks} blocks", self.name)?;
-        } else {
-            writeln!(out, "{} takes more than it may", self.name)?;
-        }
-        let is_about_leaks =
-            |over: &&Exceeded| matches!(over.limit, Limit::LeakedBytes | Limit::LeakedBlocks);
-        for over in self.exceeded.iter().filter(|over| !is_about_leaks(over) || over.allowed > 0) {
-            writeln!(out, "  {} {}, where {} may be", over.found, over.limit, over.allowed)?;
-        }
-        for Descriptor { number, kind, target, .. } in &self.descriptors {
-            writeln!(out, "    {kind} {number}: {}", target.display())?;
-        }
-        for leak in self.leaks.iter().take(SHOWN_MAX) {
-            leak.show(out)?;
-        }
-        if let Some(rest) = self.leaks.len().checked_sub(SHOWN_MAX).filter(|&rest| rest > 0) {
-            writeln!(out, "  … and {rest} sites more")?;
-        }
-        let kept: u64 = self.kept.iter().map(|leak| leak.bytes).sum();
-        if kept > 0 {
-            writeln!(out, "  kept, and no leak: {kept} bytes of {} sites", self.kept.len())?;
-        }
-        for (leak, reason) in &self.allowed {
-            writeln!(out, "  let pass: {} bytes ({reason})", leak.bytes)?;
-        }
-        for reason in &self.unused {
-            writeln!(out, "  nothing to let pass: {reason}")?;
-        }
-        write!(out, "  {}", self.signals)?;
-        if self.rounds > 1 {
-            write!(out, ", {} rounds", self.rounds)?;
-        }
-        for doubt in &self.doubts {
-            write!(out, "\n  {doubt}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Signals {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signals = [
-            (self.reach, "what nothing reaches"),
-            (self.warm_up, "a warm-up round"),
-            (self.growth, "growth over rounds"),
-        ];
-        let had: Vec<&str> =
-            signals.iter().filter(|(had, _)| *had).map(|(_, signal)| *signal).collect();
-        write!(out, "judged by {}", if had.is_empty() { "nothing".into() } else { had.join(", ") })
-    }
-}
-
-impl Leak {
-    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bytes, blocks) = (self.bytes, self.blocks);
-        let held_by = self.held_by;
-        write!(out, "  {bytes} bytes in {blocks} blocks, ")?;
-        match self.kind {
-            LeakKind::Growing => {
-                let levels: Vec<String> = self.levels.iter().map(u64::to_string).collect();
-                write!(out, "{held_by} and growing: {} bytes", levels.join(", "))?;
-            }
-            LeakKind::Lost | LeakKind::Kept => write!(out, "{held_by}")?,
-        }
-        let thread = if self.thread.is_empty() { "a thread" } else { &self.thread };
-        writeln!(out, "; tag {}, {thread}, {:.1?} old", self.tag, self.age)?;
-        symbols::show(&self.frames, out)
     }
 }

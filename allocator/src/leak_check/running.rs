@@ -1,12 +1,13 @@
 //! A check under way: its context, its rounds, its verdict.
 
+use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::descriptors::Descriptor;
 use super::growth::Growth;
 use super::outcome::Outcome;
-use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
+use super::report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::suppressed::Files;
 use super::survey::{Check, Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, descriptors, orphans, paths, ready};
@@ -297,6 +298,7 @@ impl Running {
             doubts: survey.doubts(),
             ..LeakReport::default()
         };
+        let mut told = HashSet::new();
         let mut unused: Vec<bool> = self.check.allowed.iter().map(|_| true).collect();
         let kind = |group: &Group| match group {
             group if group.is_lost() => LeakKind::Lost,
@@ -306,16 +308,23 @@ impl Running {
         let found: Vec<(&Group, LeakKind)> =
             survey.groups().map(|group| (group, kind(group))).collect();
         for (&(group, kind), reason) in found.iter().zip(self.known.reasons(&found)) {
-            let leak = Leak::of(group, kind, self.growth.levels(group.place));
+            let levels = self.growth.levels(group.place);
+            let leak = Leak::of(group, survey.holder(group), kind, levels);
             let allowed = self.check.allowed.iter().position(|allowed| match &allowed.what {
                 Pattern::Site(path) => leak.frames.iter().any(|at| at.function.contains(path)),
                 Pattern::HeldBy(holder) => leak.held_by == *holder,
+                Pattern::Static(path) => {
+                    leak.held_by == HeldBy::Static && leak.holder.contains(path)
+                }
             });
             let reason = allowed.map(|index| self.check.allowed[index].reason.clone()).or(reason);
             match reason {
                 _ if kind == LeakKind::Kept => report.kept.push(leak),
                 Some(reason) => report.allowed.push((leak, reason)),
-                None => report.leaks.push(leak),
+                None => {
+                    told.insert(group.place);
+                    report.leaks.push(leak);
+                }
             }
             if let Some(index) = allowed.filter(|_| kind != LeakKind::Kept) {
                 unused[index] = false;
@@ -324,6 +333,7 @@ impl Running {
         let unused = self.check.allowed.iter().zip(unused).filter(|(_, is_unused)| *is_unused);
         report.unused = unused.map(|(allowed, _)| allowed.reason.clone()).collect();
         report.unused.extend(self.known.unused());
+        report.cycles = survey.cycles_at(&told);
         report.exceeded = self.exceeded(&report);
         report.doubt_names();
         report.sort();

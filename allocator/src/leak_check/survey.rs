@@ -1,10 +1,13 @@
 //! What is left of a check's work, and what still holds it, by place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::look::Look;
+use super::cycle::Cycle;
+use super::holders::Holders;
+use super::look::{Holder, Look, Seen};
 use super::paths::{self, Named};
 use super::report::HeldBy;
+use super::rings;
 use super::symbols;
 use crate::limits::REACH_SEARCH_NS;
 use crate::live::{self, Block};
@@ -14,8 +17,10 @@ use crate::{own, owner, site, thread};
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     groups: Vec<Group>,
+    holders: Holders,
     /// Records of the blocks that are lost, and their births.
     lost: Vec<(u32, u64)>,
+    cycles: Vec<rings::Found>,
     pause_ns: Option<u64>,
     doubts: Vec<String>,
 }
@@ -41,6 +46,12 @@ pub(super) struct Group {
     /// One of them.
     pub(super) site: u32,
     pub(super) held_by: HeldBy,
+    /// The number of its name.
+    holder: u32,
+    /// The first block's number in the look.
+    first: u32,
+    /// How many other blocks hold the first.
+    pub(super) through: u64,
     pub(super) bytes: u64,
     pub(super) blocks: u64,
     /// The number of the thread that allocated the first.
@@ -63,10 +74,12 @@ impl Survey {
         if !is_any_left(wanted) {
             return Self::default();
         }
-        let (mut groups, mut lost) = (BTreeMap::new(), Vec::new());
+        let (mut groups, mut lost, mut cycles) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut holders = Holders::default();
         let (doubts, pause_ns) = match Look::take(REACH_SEARCH_NS) {
             Ok(look) => {
-                sum_up(&mut groups, &mut lost, &look, wanted);
+                sum_up(&mut groups, &mut lost, &mut holders, &look, wanted);
+                cycles = rings::find(&look, wanted);
                 (look.doubts(), Some(look.counts.pause_ns))
             }
             Err(error) => {
@@ -74,17 +87,28 @@ impl Survey {
                 (vec![format!("what holds blocks is not known: {error:?}")], None)
             }
         };
-        Self { groups: groups.into_values().collect(), lost, pause_ns, doubts }
+        Self { groups: groups.into_values().collect(), holders, lost, cycles, pause_ns, doubts }
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter()
     }
 
+    /// The name of what holds a group; empty where it has none.
+    pub(super) fn holder(&self, group: &Group) -> &str {
+        self.holders.name(group.holder)
+    }
+
     /// The records of the blocks that are lost, and their births: which are no
     /// other block's.
     pub(super) fn lost(&self) -> &[(u32, u64)] {
         &self.lost
+    }
+
+    /// The cycles of lost blocks with a member at one of these places.
+    pub(super) fn cycles_at(&self, places: &HashSet<u64>) -> Vec<Cycle> {
+        let is_there = |(ring, _): &&rings::Found| ring.iter().any(|place| places.contains(place));
+        self.cycles.iter().filter(is_there).map(|(_, cycle)| cycle.clone()).collect()
     }
 
     /// Whether it was looked at what holds the blocks.
@@ -110,36 +134,53 @@ fn is_any_left(wanted: Wanted<'_>) -> bool {
     is_left
 }
 
-type Groups = BTreeMap<(u64, HeldBy), Group>;
+type Groups = BTreeMap<(u64, HeldBy, u32), Group>;
 
 #[inline(never)]
-fn sum_up(groups: &mut Groups, lost: &mut Vec<(u32, u64)>, look: &Look, wanted: Wanted<'_>) {
-    look.each(|record, block, held_by| {
+fn sum_up(
+    groups: &mut Groups,
+    lost: &mut Vec<(u32, u64)>,
+    holders: &mut Holders,
+    look: &Look,
+    wanted: Wanted<'_>,
+) {
+    look.each(|seen| {
+        let Seen { number, record, block, held_by } = *seen;
         if !wanted(record, block) {
             return;
         }
         if held_by.is_lost() {
             lost.push((record, block.born));
         }
-        add(groups, block, held_by);
+        let holder = match held_by {
+            HeldBy::Unknown => Holder::Unnamed,
+            _ => look.holder(number),
+        };
+        add(groups, block, held_by, holders.number(holder), number);
     });
+    for group in groups.values_mut().filter(|group| group.held_by != HeldBy::Unknown) {
+        group.through = look.distance(group.first);
+    }
 }
 
 #[inline(never)]
 fn sum_up_unseen(groups: &mut Groups, wanted: Wanted<'_>) {
     live::each(|record, block| {
         if wanted(record, &block) {
-            add(groups, &block, HeldBy::Unknown);
+            add(groups, &block, HeldBy::Unknown, 0, 0);
         }
     });
 }
 
-fn add(groups: &mut Groups, block: &Block, held_by: HeldBy) {
+fn add(groups: &mut Groups, block: &Block, held_by: HeldBy, holder: u32, number: u32) {
     let place = symbols::place(block.site);
-    let group = groups.entry((place, held_by)).or_insert(Group {
+    let group = groups.entry((place, held_by, holder)).or_insert(Group {
         place,
         site: block.site,
         held_by,
+        holder,
+        first: number,
+        through: 0,
         bytes: 0,
         blocks: 0,
         thread: block.thread,
@@ -148,7 +189,7 @@ fn add(groups: &mut Groups, block: &Block, held_by: HeldBy) {
     group.bytes += block.size as u64;
     group.blocks += 1;
     if block.born < group.born {
-        (group.born, group.thread) = (block.born, block.thread);
+        (group.born, group.thread, group.first) = (block.born, block.thread, number);
     }
 }
 

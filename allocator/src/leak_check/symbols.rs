@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::plain::Plain;
 use crate::site;
 
 /// One function of a stack; of an inlined call, one for each.
@@ -171,13 +172,12 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => {
-                write!(out, "{}:{line} {}", shorter(file).display(), self.function)
-            }
-            (Some(file), None) => write!(out, "{} {}", shorter(file).display(), self.function),
-            (None, _) => out.write_str(&self.function),
+        if let Some(file) = &self.file {
+            write!(out, "{}", Plain(&shorter(file).to_string_lossy()))?;
+            self.line.map_or(Ok(()), |line| write!(out, ":{line}"))?;
+            out.write_str(" ")?;
         }
+        write!(out, "{}", Plain(&self.function))
     }
 }
 

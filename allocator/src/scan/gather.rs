@@ -46,7 +46,8 @@ impl Gathered {
             unrecorded_blocks: live::overflow_count(),
         };
         let mut sums = BTreeMap::new();
-        look.each(|_, block, held_by| {
+        look.each(|seen| {
+            let (block, held_by) = (seen.block, seen.held_by);
             let site = block.site;
             if own::is_own(site::tag_of(site)) {
                 return;
