@@ -139,7 +139,7 @@ impl Aside {
             return Err(ScanError::TooMany);
         }
         let mut marker = Marker::new(&index, &mut verdicts, &mut queue, &mut places, end_ns);
-        for turn in [Turn::Threads, Turn::Statics, Turn::Rest] {
+        for turn in [Turn::Statics, Turn::Threads, Turn::Rest] {
             let before = memory.read_size;
             for piece in roots.pieces().iter().filter(|piece| piece.turn == turn) {
                 marker.root(&mut memory, piece);

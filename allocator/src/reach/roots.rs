@@ -46,10 +46,11 @@ pub(super) struct Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Turn {
+    /// Variables of loaded files: what they hold stays, and who looks for it finds
+    /// them, whatever is left on stacks.
+    Statics,
     /// Threads that live.
     Threads,
-    /// Variables of loaded files.
-    Statics,
     /// Everything else.
     Rest,
 }

@@ -64,7 +64,7 @@ fn where_one_block_ends_and_the_next_begins_is_the_next_one() {
 }
 
 #[test]
-fn roots_are_told_apart_and_threads_come_before_statics_before_the_rest() {
+fn roots_are_told_apart_and_statics_come_before_threads_before_the_rest() {
     static HELD: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
     thread_local!(static LOCAL: Cell<usize> = const { Cell::new(0) });
     let mut ground = Ground::new(1 << 20);
@@ -82,7 +82,7 @@ fn roots_are_told_apart_and_threads_come_before_statics_before_the_rest() {
     let found = ground.scan();
     let thread = os::thread_id();
     assert_eq!(found.held(on_stack), Held::Stack { thread });
-    assert_eq!(found.held(several), Held::Stack { thread });
+    assert!(matches!(found.held(several), Held::Static { .. }));
     assert_eq!(found.held(local), Held::ThreadLocal { thread });
     assert_eq!(found.held(other), Held::Elsewhere);
     assert!(matches!(found.held(of_static), Held::Static { .. }));
