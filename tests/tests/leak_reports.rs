@@ -160,8 +160,9 @@ fn a_strong_link_to_the_parent_is_drawn_through_the_list_of_children() {
     });
     let cycle = only_cycle(&report);
     assert_eq!((cycle.ring_blocks, cycle.blocks), (3, 4 * cycle.count), "{report}");
-    assert_eq!(cycle.held_blocks, 2 * cycle.count);
-    assert_eq!(cycle.held_bytes, 120 * cycle.count);
+    // A name may be held by a word from before, too.
+    assert!((2 * cycle.count - 5..=2 * cycle.count).contains(&cycle.held_blocks), "{report}");
+    assert_eq!(cycle.held_bytes, 60 * cycle.held_blocks);
     assert!(report.to_string().contains(" blocks besides\n"), "{report}");
     let is_of = |holder| report.leaks.iter().any(|leak| leak.held_by == holder);
     assert!(is_of(HeldBy::Cycle) && is_of(HeldBy::Lost), "{report}");
