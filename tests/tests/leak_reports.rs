@@ -25,6 +25,12 @@ struct Node {
 }
 
 impl Node {
+    /// Each function that makes one gives another weight: else they are one function
+    /// to the optimiser.
+    fn of(weight: u64) -> Self {
+        Self { _weight: [weight; 4], ..Self::default() }
+    }
+
     fn hold(&self, at: usize, other: &Rc<Self>) {
         self.links.borrow_mut()[at] = Some(other.clone());
     }
@@ -32,17 +38,17 @@ impl Node {
 
 #[inline(never)]
 fn hub() -> Rc<Node> {
-    black_box(Rc::new(Node::default()))
+    black_box(Rc::new(Node::of(1)))
 }
 
 #[inline(never)]
 fn left() -> Rc<Node> {
-    black_box(Rc::new(Node::default()))
+    black_box(Rc::new(Node::of(2)))
 }
 
 #[inline(never)]
 fn right() -> Rc<Node> {
-    black_box(Rc::new(Node::default()))
+    black_box(Rc::new(Node::of(3)))
 }
 
 fn leak(shape: fn()) -> LeakReport {

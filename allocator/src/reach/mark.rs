@@ -20,6 +20,10 @@ const AHEAD: usize = 8;
 /// neighbours share pages, and lines.
 const SORTED_MIN: usize = 256;
 const LINE: usize = 64;
+/// Less than this between two blocks, with the C library's word before each, is no
+/// room for a block of C (glibc's least one is 24 bytes). Where both are scrubjay's
+/// own, which are as many as a program's symbols, it is not looked at.
+const GAP_MIN: usize = 40;
 
 /// A word that may point to a block, and what is held by it.
 #[derive(Clone, Copy)]
@@ -129,10 +133,12 @@ impl<'m> Marker<'m> {
         let (blocks, filter) = (self.index.blocks(), self.index.filter());
         let mut block = self.index.first_behind(piece.start);
         let mut start = piece.start;
+        let mut is_behind_own = false;
         while start < piece.end {
             let next = blocks.get(block).filter(|next| next.address < piece.end);
             let end = next.map_or(piece.end, |next| next.address);
-            if start < end {
+            let is_between_own = is_behind_own && next.is_some_and(|next| next.is_own);
+            if start < end && !(is_between_own && end - start < GAP_MIN) {
                 let mut see = |address, word| {
                     if filter.may_hold(word) {
                         self.note(address, word, piece.held, piece.end_counts);
@@ -142,6 +148,7 @@ impl<'m> Marker<'m> {
             }
             let Some(next) = next else { break };
             start = start.max(next.end() + TRAILER_SIZE);
+            is_behind_own = next.is_own;
             block += 1;
         }
     }
