@@ -75,6 +75,11 @@ pub(crate) unsafe trait Inner {
         new_size
     }
 
+    /// Blanks the rest of the word that the trailer ends in, where that is known to
+    /// be the block's: half an old address there and half a trailer would be a word
+    /// that seems to point somewhere.
+    unsafe fn blank_slack(&self, _: *mut u8, _: Layout) {}
+
     /// Bytes behind `block` that can be read to find out what befell it.
     unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize;
 
@@ -256,6 +261,17 @@ unsafe impl Inner for System {
 
     fn kept_by_mapping(&self, new_size: usize) -> usize {
         mapped::pages(new_size + TRAILER_SIZE)
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[inline(always)]
+    unsafe fn blank_slack(&self, block: *mut u8, layout: Layout) {
+        let end = layout.size() + TRAILER_SIZE;
+        let rest = end.next_multiple_of(align_of::<usize>()) - end;
+        // SAFETY: a chunk's usable bytes are whole words, and so are a page's.
+        let place = unsafe { block.add(end) };
+        // SAFETY: as above; the block is its owner's until it is released.
+        unsafe { place.write_bytes(0, rest) };
     }
 
     #[inline(always)]

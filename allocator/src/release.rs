@@ -140,7 +140,7 @@ unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
         // SAFETY: the caller gives the block up.
         hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
         // SAFETY: the block is ours until it is released here.
-        unsafe { trailer::bury(block, layout.size(), valid) };
+        unsafe { bury(&over.inner, block, layout, valid) };
         // SAFETY: the block was allocated with this layout.
         unsafe { over.inner.dealloc(block, layout) };
     } else {
@@ -177,7 +177,7 @@ unsafe fn release_slowly<I: Inner>(
         hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
         hot.done();
         // SAFETY: the block is ours until it is released here.
-        unsafe { trailer::bury(block, size, valid) };
+        unsafe { bury(&over.inner, block, layout, valid) };
         // SAFETY: the block was allocated with this layout.
         unsafe { over.inner.dealloc(block, layout) };
     } else {
@@ -213,6 +213,21 @@ unsafe fn release_rarely<I: Inner>(
     unsafe { hand_back(&over.inner, block, layout, valid) };
 }
 
+/// Turns the trailer into a tombstone. Where blocks have records somebody may search
+/// memory for pointers: nothing is left behind that looks like one.
+///
+/// # Safety
+/// The block has this layout and is recorded as released.
+#[inline(always)]
+unsafe fn bury<I: Inner>(inner: &I, block: *mut u8, layout: Layout, valid: Valid) {
+    if valid.record().is_some() {
+        // SAFETY: the caller's promise.
+        unsafe { inner.blank_slack(block, layout) };
+    }
+    // SAFETY: as above.
+    unsafe { trailer::bury(block, layout.size(), valid) };
+}
+
 /// Gives a block that is recorded and wiped back, by way of the quarantine
 /// where blocks are verified.
 ///
@@ -220,7 +235,7 @@ unsafe fn release_rarely<I: Inner>(
 /// The block was allocated with this layout, and nobody has it any more.
 pub(crate) unsafe fn hand_back<I: Inner>(inner: &I, block: *mut u8, layout: Layout, valid: Valid) {
     // SAFETY: the block is ours until it is released here.
-    unsafe { trailer::bury(block, layout.size(), valid) };
+    unsafe { bury(inner, block, layout, valid) };
     let site = valid.site();
     let is_wiped = tag::policy(site::tag_of(site)).is_wiped();
     let held = Held { block, layout, site, owner: inner.identity() };

@@ -33,6 +33,14 @@ pub(super) struct Foreign {
     window: SpinMutexGuard<'static, Window>,
 }
 
+impl Drop for Foreign {
+    /// No word of a stack stays here: neither a secret, nor an address that a search
+    /// for pointers would take for one.
+    fn drop(&mut self) {
+        self.window.words.fill(0);
+    }
+}
+
 impl Foreign {
     /// `None` where all windows are in use.
     pub(super) fn at(here: usize) -> Option<Self> {

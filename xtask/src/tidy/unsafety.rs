@@ -177,8 +177,11 @@ mod tests {
 
     #[test]
     fn a_reader_that_does_not_forbid_unsafe_is_found() {
-        let tree = tree(&[(FORBIDDING[0], "#![forbid(unsafe_code)]\n"), (FORBIDDING[1], "\n")]);
-        assert_eq!(some_crates_forbid_unsafe(&tree).len(), 1);
+        let forbids = |path: &&'static str| (*path, "#![forbid(unsafe_code)]\n");
+        let mut sources: Vec<_> = FORBIDDING.iter().map(forbids).collect();
+        assert_eq!(some_crates_forbid_unsafe(&tree(&sources)), []);
+        sources[1].1 = "\n";
+        assert_eq!(some_crates_forbid_unsafe(&tree(&sources)).len(), 1);
     }
 
     #[test]
