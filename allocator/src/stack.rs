@@ -33,17 +33,25 @@ const SURE: usize = 64 << 10;
 /// - Stacks that are not the thread's own (coroutines, `makecontext`): their
 ///   limits are not known, so nothing is done and the answer is 0. On a signal
 ///   stack made known by `sigaltstack` it stays within that one.
-#[inline(never)]
+// Part of the caller, which is to have no frame of ours below it: the gaps in one
+// would keep what stood there.
+#[inline(always)]
 pub fn scrub_stack(bytes: usize) -> usize {
-    let here = stack_pointer();
-    let Some(limit) = os::stack_limit(here) else { return 0 };
-    let Some(limit) = lowest_touched(limit.max(here.saturating_sub(bytes)), here) else { return 0 };
-    // The frames of the two calls above lie below this one, too.
-    overwrite_below(limit)
+    match lowest_to_overwrite(bytes, stack_pointer()) {
+        // No closure: without optimisation it has a frame.
+        Some(limit) => overwrite_below(limit),
+        None => 0,
+    }
+}
+
+/// Where overwriting begins. The frames of this call lie in what is overwritten.
+#[inline(never)]
+fn lowest_to_overwrite(bytes: usize, here: usize) -> Option<usize> {
+    let limit = os::stack_limit(here)?;
+    lowest_touched(limit.max(here.saturating_sub(bytes)), here)
 }
 
 /// The lowest address from `limit` to `here` whose page holds something.
-#[inline(never)]
 fn lowest_touched(limit: usize, here: usize) -> Option<usize> {
     let size = here.checked_sub(limit)?;
     if size <= os::page_size() {
