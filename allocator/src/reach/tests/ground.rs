@@ -1,6 +1,9 @@
 //! Blocks of a test, whose addresses stand nowhere in the clear but where the
 //! test puts them.
 
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering::Relaxed;
+
 use crate::limits::{REACH_SEARCH_NS, TRAILER_SIZE};
 use crate::reach::{self, Block, Held, List, Scan};
 
@@ -30,12 +33,19 @@ pub(super) struct Ground {
     blocks: List<Block>,
 }
 
-/// Maps memory as any program does.
+/// Where no system puts anything by itself. What stands in an ended thread's stack,
+/// which the C library keeps, would hold blocks at addresses that were in use.
+static UNUSED: AtomicUsize = AtomicUsize::new(1 << 44);
+
+/// Maps memory as any program does, where none was before.
 pub(super) fn map(size: usize) -> *mut u8 {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: no address is asked for, so nothing that exists is touched.
-    let start = unsafe { libc::mmap(core::ptr::null_mut(), size, access, flags, -1, 0) };
+    // Twice the size, so that no mapping begins where another one ends.
+    let address = UNUSED.fetch_add(2 * size.next_multiple_of(1 << 21), Relaxed);
+    let wish = core::ptr::without_provenance_mut(address);
+    // SAFETY: the address is a wish, so nothing that exists is touched.
+    let start = unsafe { libc::mmap(wish, size, access, flags, -1, 0) };
     assert_ne!(start, libc::MAP_FAILED);
     start.cast()
 }

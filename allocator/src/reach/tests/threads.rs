@@ -380,9 +380,11 @@ fn two_searches_at_once_take_turns() {
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
+                // One for all: what a thread has unmapped another one may get, with
+                // its addresses on the former one's stack.
+                let mut ground = Ground::new(1 << 20);
                 barrier.wait();
                 for _ in 0..20 {
-                    let mut ground = Ground::new(1 << 20);
                     let block = ground.block(32);
                     assert_eq!(ground.scan().held(block), LOST);
                 }
