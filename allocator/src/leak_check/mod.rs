@@ -12,6 +12,7 @@ mod descriptors;
 mod error;
 mod functions;
 mod growth;
+mod guard;
 mod holders;
 pub(crate) mod look;
 mod modules;
@@ -40,6 +41,7 @@ pub use bounded::assert_bounded;
 pub use cycle::{Cycle, Member};
 pub use descriptors::{Descriptor, DescriptorKind};
 pub use error::LeakCheckError;
+pub use guard::LeakGuard;
 pub use orphans::orphans;
 pub use outcome::Outcome;
 pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
@@ -368,49 +370,11 @@ impl LeakCheck {
     fn begun(self, path: &str) -> Running {
         Running::begin(self, path).unwrap_or_else(|error| fail(&error))
     }
-
-    /// Checks what its thread does, and what that hands on, until the guard is
-    /// finished or dropped.
-    ///
-    /// # Errors
-    /// Where no check could be made.
-    pub fn guard(self) -> Result<LeakGuard, LeakCheckError> {
-        let name = std::thread::current().name().unwrap_or("a guard").to_owned();
-        Ok(LeakGuard { running: Some(Running::begin(self.rounds(1), &name)?.enter()) })
-    }
 }
 
 impl Default for LeakCheck {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A check of what happens while it lives: see [`LeakCheck::guard`]. Dropped, it
-/// fails as [`LeakCheck::assert`] does, unless its thread is panicking already.
-#[derive(Debug)]
-#[must_use = "it checks what happens while it lives"]
-pub struct LeakGuard {
-    running: Option<running::Entered>,
-}
-
-impl LeakGuard {
-    /// Ends the check and answers what it found.
-    pub fn finish(mut self) -> LeakReport {
-        match self.running.take() {
-            Some(entered) => entered.finish(),
-            None => LeakReport::default(),
-        }
-    }
-}
-
-impl Drop for LeakGuard {
-    fn drop(&mut self) {
-        if let Some(entered) = self.running.take()
-            && !std::thread::panicking()
-        {
-            entered.finish().assert();
-        }
     }
 }
 
