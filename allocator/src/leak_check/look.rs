@@ -4,7 +4,7 @@
 //! leaves out, and in frames that are gone by then: elsewhere they would pass for
 //! the program's.
 
-use super::report::HeldBy;
+use super::held_by::HeldBy;
 use crate::live::{self, Block};
 use crate::reach::{self, Counts, Held, List, Scan, ScanError};
 use crate::stack::scrub_stack;
@@ -40,6 +40,9 @@ pub(crate) struct Seen<'b> {
     pub(crate) block: &'b Block,
     pub(crate) held_by: HeldBy,
 }
+
+/// Which blocks are looked for, by their records.
+pub(super) type Wanted<'a> = &'a dyn Fn(u32, &Block) -> bool;
 
 /// Where the chain of blocks begins by which a block is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,6 +6,7 @@
 //! what nothing in the process reaches any more, and what grows with every
 //! further round.
 
+mod apart;
 mod bounded;
 mod cycle;
 mod descriptors;
@@ -13,6 +14,7 @@ mod error;
 mod functions;
 mod growth;
 mod guard;
+mod held_by;
 mod holders;
 pub(crate) mod look;
 mod modules;
@@ -42,9 +44,10 @@ pub use cycle::{Cycle, Member};
 pub use descriptors::{Descriptor, DescriptorKind};
 pub use error::LeakCheckError;
 pub use guard::LeakGuard;
+pub use held_by::HeldBy;
 pub use orphans::orphans;
 pub use outcome::Outcome;
-pub use report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
+pub use report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 pub use symbols::Frame;
 
 pub(crate) use error::NotReady;

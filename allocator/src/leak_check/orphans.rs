@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, Once, PoisonError};
 
+use super::apart::apart;
 use super::descriptors::are_of_one_test;
 use super::growth::Growth;
 use super::report::{Leak, LeakKind, LeakReport};
-use super::running::apart;
 use super::suppressed::{Files, unused_of_all};
 use super::survey::{Group, Survey};
 use crate::{clock, os, own, owner, site};

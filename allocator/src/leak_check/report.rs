@@ -8,35 +8,11 @@ use serde::{Serialize, Serializer};
 use super::cycle::Cycle;
 use super::descriptors::Descriptor;
 use super::fail;
+use super::held_by::HeldBy;
 use super::plain::plain_json;
 use super::survey::Group;
 use super::symbols::{self, Frame};
 use crate::{site, tag, thread};
-
-/// How a block is held at the end of a check, the strongest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum HeldBy {
-    /// Nothing in the process points to it.
-    Nothing,
-    /// Nothing but a group of lost blocks that hold each other.
-    Cycle,
-    /// Another lost block.
-    Lost,
-    /// A static.
-    Static,
-    /// A thread-local of a thread that lives.
-    ThreadLocal,
-    /// The stack or a register of a thread that lives.
-    Stack,
-    /// Memory that is neither the program's heap nor a static: of C code, or
-    /// mapped by others.
-    Elsewhere,
-    /// It was not looked at.
-    #[default]
-    Unknown,
-}
 
 /// What makes a block a leak, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -161,28 +137,6 @@ pub struct LeakReport {
 
 fn as_nanoseconds<S: Serializer>(time: &Duration, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_u64(time.as_nanos() as u64)
-}
-
-impl HeldBy {
-    /// Whether nothing reaches it.
-    pub fn is_lost(self) -> bool {
-        matches!(self, Self::Nothing | Self::Cycle | Self::Lost)
-    }
-}
-
-impl fmt::Display for HeldBy {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Nothing => "nothing reaches it",
-            Self::Cycle => "only its own cycle reaches it",
-            Self::Lost => "only lost blocks reach it",
-            Self::Static => "held by a static",
-            Self::ThreadLocal => "held by a thread-local",
-            Self::Stack => "held by a stack",
-            Self::Elsewhere => "held by memory of others",
-            Self::Unknown => "what holds it is unknown",
-        })
-    }
 }
 
 impl fmt::Display for Limit {

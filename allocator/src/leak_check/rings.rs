@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cycle::{Cycle, MEMBERS_MAX, Member};
-use super::look::Look;
-use super::survey::Wanted;
+use super::look::{Look, Wanted};
 use super::symbols::{self, Frame};
 use crate::{site, tag};
 

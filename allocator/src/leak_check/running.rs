@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::apart::apart;
 use super::descriptors::Descriptor;
 use super::growth::Growth;
+use super::held_by::HeldBy;
 use super::outcome::Outcome;
-use super::report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
+use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::suppressed::Files;
 use super::survey::{Check, Group, Survey};
 use super::{LeakCheck, LeakCheckError, Pattern, descriptors, orphans, paths, ready};
 use crate::clock;
-use crate::context::{Adopted, Context, set_owner};
+use crate::context::{Adopted, Context};
 use crate::dump::dump;
-use crate::own;
 use crate::owner::{self, Bill};
 use crate::stack::scrub_stack;
 use crate::thread::{self, Slot};
@@ -62,14 +63,6 @@ impl Drop for Running {
         owner::end(self.owner);
         apart(|| paths::end(&self.path));
     }
-}
-
-/// Runs what belongs to the check itself: its blocks are nobody's.
-pub(super) fn apart<T>(then: impl FnOnce() -> T) -> T {
-    let before = set_owner(0);
-    let done = own::account(then);
-    set_owner(before);
-    done
 }
 
 fn thread_number() -> u32 {

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::descriptors::Descriptor;
+use super::held_by::HeldBy;
 use super::plain::Plain;
-use super::report::{Exceeded, HeldBy, Leak, LeakKind, LeakReport, Limit, Signals};
+use super::report::{Exceeded, Leak, LeakKind, LeakReport, Limit, Signals};
 use super::symbols;
 
 /// How many leaks are shown.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::cycle::Cycle;
+use super::held_by::HeldBy;
 use super::holders::Holders;
-use super::look::{Holder, Look, Seen};
+use super::look::{Holder, Look, Seen, Wanted};
 use super::paths::{self, Named};
-use super::report::HeldBy;
 use super::rings;
 use super::symbols;
 use crate::limits::REACH_SEARCH_NS;
@@ -24,9 +24,6 @@ pub(super) struct Survey {
     pause_ns: Option<u64>,
     doubts: Vec<String>,
 }
-
-/// Which blocks are looked for.
-pub(super) type Wanted<'a> = &'a dyn Fn(u32, &Block) -> bool;
 
 /// A check, as far as its blocks are known by it.
 pub(super) struct Check<'a> {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use scrubjay_log_format::Scan;
 use scrubjay_log_format::scan::{self, Row};
 
-use super::report::{HeldCycle, HeldSite, HeldTag, ScanReport};
-use crate::leak_check::HeldBy;
+use super::report::{HeldCycle, HeldSite, HeldTag, ScanReport, name};
 use crate::leak_check::look::Look;
 use crate::store::Store;
-use crate::{live, own, site, tag};
+use crate::{live, own, site};
 
 /// Sites of a cycle that are told apart; of a longer one the first.
 const MEMBERS_MAX: usize = 16;
@@ -52,7 +51,7 @@ impl Gathered {
             if own::is_own(site::tag_of(site)) {
                 return;
             }
-            let (held_by, born_ticks) = (logged(held_by), block.born);
+            let (held_by, born_ticks) = (scan::HeldBy::from(held_by), block.born);
             let row = sums.entry((site, held_by)).or_insert(Row {
                 site,
                 held_by,
@@ -96,15 +95,13 @@ impl Gathered {
         if unseen > 0 {
             doubts.push(format!("{unseen} blocks came or moved too late to be looked at"));
         }
-        let site =
-            |row: &Row| HeldSite::new(row, held_by(row.held_by), name(site::tag_of(row.site)));
         let Scan { blocks, bytes, stopped_count, running_count, root_bytes, block_bytes, .. } =
             self.scan;
         ScanReport {
             number,
             bytes,
             blocks,
-            sites: self.rows.iter().map(site).collect(),
+            sites: self.rows.iter().map(HeldSite::new).collect(),
             tags,
             cycles: self.cycles,
             threads_stopped: stopped_count,
@@ -117,10 +114,6 @@ impl Gathered {
             doubts,
         }
     }
-}
-
-pub(super) fn name(index: u32) -> &'static str {
-    tag::name(index).unwrap_or("unknown")
 }
 
 /// Cycles whose members come from the same sites, as one; those with the most bytes
@@ -147,32 +140,4 @@ fn cycles(look: &Look) -> Vec<HeldCycle> {
     let mut cycles: Vec<HeldCycle> = sums.into_values().collect();
     cycles.sort_by_key(|cycle| u64::MAX - cycle.bytes);
     cycles
-}
-
-/// As the log has it.
-fn logged(held_by: HeldBy) -> scan::HeldBy {
-    match held_by {
-        HeldBy::Nothing => scan::HeldBy::Nothing,
-        HeldBy::Cycle => scan::HeldBy::Cycle,
-        HeldBy::Lost => scan::HeldBy::Lost,
-        HeldBy::Static => scan::HeldBy::Static,
-        HeldBy::ThreadLocal => scan::HeldBy::ThreadLocal,
-        HeldBy::Stack => scan::HeldBy::Stack,
-        HeldBy::Elsewhere => scan::HeldBy::Elsewhere,
-        HeldBy::Unknown => scan::HeldBy::Unknown,
-    }
-}
-
-/// As reports have it.
-pub(super) fn held_by(held_by: scan::HeldBy) -> HeldBy {
-    match held_by {
-        scan::HeldBy::Nothing => HeldBy::Nothing,
-        scan::HeldBy::Cycle => HeldBy::Cycle,
-        scan::HeldBy::Lost => HeldBy::Lost,
-        scan::HeldBy::Static => HeldBy::Static,
-        scan::HeldBy::ThreadLocal => HeldBy::ThreadLocal,
-        scan::HeldBy::Stack => HeldBy::Stack,
-        scan::HeldBy::Elsewhere => HeldBy::Elsewhere,
-        scan::HeldBy::Unknown => HeldBy::Unknown,
-    }
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use scrubjay_log_format::scan::Row;
 
-use super::gather::{held_by, name};
 use crate::leak_check::symbols;
 use crate::leak_check::{Frame, HeldBy};
-use crate::{clock, own, site};
+use crate::{clock, own, site, tag};
 
 /// Blocks of one site that are held in one way.
 #[derive(Clone, Debug)]
@@ -90,8 +89,9 @@ pub struct ScanReport {
 const SHOWN_MAX: usize = 10;
 
 impl HeldSite {
-    pub(super) fn new(row: &Row, held_by: HeldBy, tag: &'static str) -> Self {
+    pub(super) fn new(row: &Row) -> Self {
         let Row { site, bytes, blocks, born_ticks, .. } = *row;
+        let (held_by, tag) = (row.held_by.into(), name(site::tag_of(site)));
         Self { held_by, tag, bytes, blocks, age: clock::since(born_ticks), site }
     }
 
@@ -114,7 +114,7 @@ impl HeldTag {
     }
 
     pub(super) fn add(&mut self, row: &Row) {
-        let sum = self.sums.entry(held_by(row.held_by)).or_default();
+        let sum = self.sums.entry(row.held_by.into()).or_default();
         *sum = (sum.0 + row.bytes, sum.1 + row.blocks);
     }
 
@@ -189,6 +189,11 @@ impl ScanReport {
         places.sort_by_key(|site| (u64::MAX - site.bytes, site.held_by, site.site));
         places
     }
+}
+
+/// The name of a tag.
+pub(super) fn name(index: u32) -> &'static str {
+    tag::name(index).unwrap_or("unknown")
 }
 
 fn frames(site: u32) -> Vec<Frame> {
