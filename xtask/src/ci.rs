@@ -66,7 +66,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     // As debuggers have it, and as one gets it who sets no profile for packages.
     steps.run("unoptimised", || {
         let what = ["test", "-p", "scrubjay", "--lib", "capture", "--config"];
-        counted.run(&[&what[..], &["profile.dev.package.scrubjay.opt-level=0"]].concat())
+        let but = ["profile.dev.package.scrubjay.opt-level=0", "--", "--skip", "speed::"];
+        counted.run(&[&what[..], &but].concat())
     });
     // In release it has run with the other tests.
     steps.run("attack with LTO", || {
@@ -91,7 +92,7 @@ fn with_frame_pointers(counted: &mut TestCount) -> Result<Outcome> {
         let unit = ["-p", "scrubjay", "--lib", "capture"];
         let whole = ["-p", "scrubjay-tests", "--test", "stacks"];
         for what in [&unit[..], &whole[..]] {
-            let mut command = workspace::cargo(&[profile, what].concat())?;
+            let mut command = tests(&[profile, what].concat())?;
             command.env("RUSTFLAGS", "-C force-frame-pointers=yes");
             command.env("CARGO_TARGET_DIR", &target);
             counted.run_command(command)?;
@@ -178,15 +179,19 @@ struct TestCount {
     ignored: u64,
 }
 
+/// Cargo's tests, not only the first failing binary's. The first argument is `test`.
+fn tests(arguments: &[&str]) -> Result<Command> {
+    let (test, rest) = arguments.split_at(1);
+    workspace::cargo(&[test, &["--no-fail-fast"], rest].concat())
+}
+
 impl TestCount {
     /// Runs cargo's tests, shows their output and adds up their results.
     fn run(&mut self, arguments: &[&str]) -> Result<Outcome> {
-        self.run_command(workspace::cargo(arguments)?)
+        self.run_command(tests(arguments)?)
     }
 
     fn run_command(&mut self, mut command: Command) -> Result<Outcome> {
-        // Not only the first failing binary's tests.
-        command.arg("--no-fail-fast");
         println!("$ {}", workspace::shown(&command));
         let mut child = command.stdout(Stdio::piped()).spawn().context("cargo test")?;
         let output = child.stdout.take().context("cargo test has no output")?;
