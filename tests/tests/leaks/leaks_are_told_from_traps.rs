@@ -22,7 +22,7 @@ impl Verdict {
 
 pub fn test() {
     let cases: Vec<&'static Case> = scrubjay_corpus::cases().collect();
-    let verdicts = parallel::map(&cases, |&case| judge(case));
+    let verdicts = parallel::map_waiting(&cases, |&case| judge(case));
     let mut wrong = Vec::new();
     for half in [Half::Open, Half::Blind] {
         for kind in [Kind::Lost, Kind::Kept, Kind::Clean] {
