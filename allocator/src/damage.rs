@@ -87,7 +87,7 @@ fn describe(block: *const u8, size: usize, readable: usize) -> Line {
 fn of(line: Line, block: *const u8, size: usize, site: u32) -> Line {
     let line = line.text("the block at ").address(block as usize);
     let line = line.text(", ").number(size as u64).text(" bytes, tag ");
-    line.text(tag::name(site::tag_of(site)).unwrap_or("unknown"))
+    line.text(tag::name_or_unknown(site::tag_of(site)))
 }
 
 fn trailer_at(block: *const u8, size: usize, readable: usize) -> Option<[u8; TRAILER_SIZE]> {

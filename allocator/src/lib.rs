@@ -97,6 +97,7 @@ mod leak_check;
 mod ledger;
 mod limits;
 mod line;
+// What records is the same in every build; what reads it comes with the feature.
 #[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "read by leak checks alone"))]
 #[expect(unsafe_code, reason = "turns a mapping into records")]
 mod live;
@@ -109,6 +110,7 @@ mod note;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 mod own;
+// As for `live`: a block's record names its owner.
 #[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "had by leak checks alone"))]
 mod owner;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
@@ -118,6 +120,7 @@ mod protection;
 mod published;
 #[expect(unsafe_code, reason = "looks at blocks that it holds back")]
 mod quarantine;
+// Without the feature nothing but `let_in` is called, by the helper thread.
 #[expect(unsafe_code, reason = "reads all memory, and registers")]
 #[cfg_attr(
     not(any(test, feature = "leak-check")),

@@ -103,7 +103,7 @@ impl Report {
             }
             inherited = [inherited[0] + own[0], inherited[1] + own[1]];
             let peak = peak_of(store, index);
-            let name = tag::name(index).unwrap_or("unknown");
+            let name = tag::name_or_unknown(index);
             let is_secret = tag::class(index) == TagClass::Secret;
             tags.push(TagStats::new(name, is_secret, sum, own, peak));
         }

@@ -240,6 +240,11 @@ pub(crate) fn name(index: u32) -> Option<&'static str> {
     }
 }
 
+/// The same for people.
+pub(crate) fn name_or_unknown(index: u32) -> &'static str {
+    name(index).unwrap_or("unknown")
+}
+
 /// The class of a tag, by its index.
 pub(crate) fn class(index: u32) -> TagClass {
     get(index).map_or(TagClass::Public, |tag| tag.class)

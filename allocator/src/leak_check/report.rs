@@ -162,7 +162,7 @@ impl Leak {
             through: group.through,
             bytes: group.bytes,
             blocks: group.blocks,
-            tag: tag::name(site::tag_of(group.site)).unwrap_or("unknown"),
+            tag: tag::name_or_unknown(site::tag_of(group.site)),
             thread: slot.map(thread::Slot::name).unwrap_or_default(),
             age: crate::clock::since(group.born),
             frames: symbols::of(group.site, <[Frame]>::to_vec),

@@ -178,7 +178,7 @@ impl Group {
             let is_users = |frame: &&Frame| !frame.is_library();
             Member {
                 bytes,
-                tag: tag::name(site::tag_of(site)).unwrap_or("unknown"),
+                tag: tag::name_or_unknown(site::tag_of(site)),
                 frame: symbols::of(site, |frames| frames.iter().find(is_users).cloned()),
                 offset: (hop.offset != NONE).then_some(hop.offset.into()),
             }

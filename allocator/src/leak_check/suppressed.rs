@@ -67,7 +67,7 @@ impl Files {
             return found.iter().map(|_| None).collect();
         }
         let key = |&(group, kind): &(&Group, LeakKind)| {
-            let name = tag::name(site::tag_of(group.site)).unwrap_or("unknown");
+            let name = tag::name_or_unknown(site::tag_of(group.site));
             (kind, name, stack(group.site))
         };
         let keys: Vec<(LeakKind, &str, Stack)> = found.iter().map(key).collect();

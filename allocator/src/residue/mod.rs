@@ -202,7 +202,7 @@ impl Residue {
         let block = piece.block.map(|block| ResidueBlock {
             address: block.address,
             size: block.size,
-            tag: tag::name(site::tag_of(block.site)).unwrap_or("unknown"),
+            tag: tag::name_or_unknown(site::tag_of(block.site)),
             is_live: block.is_live,
         });
         let Piece { address, size, offset, .. } = *piece;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use scrubjay_log_format::Scan;
 use scrubjay_log_format::scan::{self, Row};
 
-use super::report::{HeldCycle, HeldSite, HeldTag, ScanReport, name};
+use super::report::{HeldCycle, HeldSite, HeldTag, ScanReport};
 use crate::leak_check::look::Look;
 use crate::store::Store;
-use crate::{live, own, site};
+use crate::{live, own, site, tag};
 
 /// Sites of a cycle that are told apart; of a longer one the first.
 const MEMBERS_MAX: usize = 16;
@@ -80,7 +80,8 @@ impl Gathered {
         let mut tags: BTreeMap<u32, HeldTag> = BTreeMap::new();
         for row in &self.rows {
             let index = site::tag_of(row.site);
-            let sums = tags.entry(index).or_insert_with(|| HeldTag::new(name(index)));
+            let sums =
+                tags.entry(index).or_insert_with(|| HeldTag::new(tag::name_or_unknown(index)));
             sums.add(row);
         }
         let mut tags: Vec<HeldTag> = tags.into_values().collect();

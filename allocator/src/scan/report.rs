@@ -91,7 +91,7 @@ const SHOWN_MAX: usize = 10;
 impl HeldSite {
     pub(super) fn new(row: &Row) -> Self {
         let Row { site, bytes, blocks, born_ticks, .. } = *row;
-        let (held_by, tag) = (row.held_by.into(), name(site::tag_of(site)));
+        let (held_by, tag) = (row.held_by.into(), tag::name_or_unknown(site::tag_of(site)));
         Self { held_by, tag, bytes, blocks, age: clock::since(born_ticks), site }
     }
 
@@ -149,7 +149,7 @@ impl HeldCycle {
     /// Where each member of one came from: its tag, and its stack as
     /// [`HeldSite::frames`] has it. The first 16 where there are more.
     pub fn members(&self) -> impl Iterator<Item = (&'static str, Vec<Frame>)> + '_ {
-        self.sites.iter().map(|&site| (name(site::tag_of(site)), frames(site)))
+        self.sites.iter().map(|&site| (tag::name_or_unknown(site::tag_of(site)), frames(site)))
     }
 }
 
@@ -189,11 +189,6 @@ impl ScanReport {
         places.sort_by_key(|site| (u64::MAX - site.bytes, site.held_by, site.site));
         places
     }
-}
-
-/// The name of a tag.
-pub(super) fn name(index: u32) -> &'static str {
-    tag::name(index).unwrap_or("unknown")
 }
 
 fn frames(site: u32) -> Vec<Frame> {

@@ -81,7 +81,7 @@ fn of_block(what: &str, slot: &Slot) {
         b" (",
         digits(place.size as u64, 10, &mut size),
         b" bytes, tag ",
-        tag::name(slot.site()).unwrap_or("unknown").as_bytes(),
+        tag::name_or_unknown(slot.site()).as_bytes(),
         b")\n",
     ]);
 }

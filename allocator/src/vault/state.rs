@@ -83,7 +83,7 @@ fn update(site: u32, change: impl Fn(u64) -> u64) -> Option<(u64, u64)> {
 #[cold]
 fn tell(site: u32, what: &str, standing: &str, why: VaultError) {
     let (text, number) = why.text();
-    let line = Line::new().text("vault tag ").text(tag::name(site).unwrap_or("unknown"));
+    let line = Line::new().text("vault tag ").text(tag::name_or_unknown(site));
     let line = line.text(what).text(standing).text(": ").text(text);
     number.into_iter().fold(line, Line::number).say();
 }

@@ -34,7 +34,8 @@ static SCRUBJAY: scrubjay::Scrubjay =
     scrubjay::Scrubjay::with(scrubjay::Config::new().live_blocks(true).stacks(true));
 ";
 
-/// And of one: a leak, which runs when it is asked for.
+/// And of one: a leak. Ignored in the suite, which has to pass; asked for by name
+/// behind it, where it has to fail.
 const PLANTED: &str = "
 #[scrubjay::leak_check]
 #[test]
