@@ -67,6 +67,8 @@ mod allocator;
 mod c_heap;
 #[expect(unsafe_code, reason = "reads the stack")]
 mod capture;
+#[allow(dead_code, reason = "asked by nobody yet")]
+mod cgroup;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
 mod config;
@@ -97,6 +99,7 @@ mod leak_check;
 mod ledger;
 mod limits;
 mod line;
+mod listing;
 // What records is the same in every build; what reads it comes with the feature.
 #[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "read by leak checks alone"))]
 #[expect(unsafe_code, reason = "turns a mapping into records")]
