@@ -67,6 +67,12 @@ pub enum ChunkKind {
     TagPeaks = 25,
     /// How live blocks are held, by the last [`crate::scan`]s.
     Scans = 26,
+    /// Budgets, see [`crate::pressure`].
+    Budgets = 28,
+    /// What happened to them, see [`crate::pressure`].
+    PressureEvents = 30,
+    /// Memory that no allocator sees, see [`crate::external`].
+    External = 31,
 }
 
 impl ChunkKind {
@@ -94,6 +100,9 @@ impl ChunkKind {
             24 => Self::SitePeaks,
             25 => Self::TagPeaks,
             26 => Self::Scans,
+            28 => Self::Budgets,
+            30 => Self::PressureEvents,
+            31 => Self::External,
             _ => return None,
         })
     }
@@ -121,6 +130,9 @@ impl ChunkKind {
             Self::SitePeaks => "site-peaks",
             Self::TagPeaks => "tag-peaks",
             Self::Scans => "scans",
+            Self::Budgets => "budgets",
+            Self::PressureEvents => "pressure events",
+            Self::External => "external memory",
         }
     }
 }

@@ -97,6 +97,9 @@ pub const SITE_CACHE_OVERFLOW_COUNT: usize = 41;
 /// were inherited in a fork. 0 in a process that is no fork.
 pub const SITE_INHERITED_END: usize = 42;
 
+/// Events of budgets so far, see [`crate::pressure`]; its ring has the last ones.
+pub const PRESSURE_EVENT_COUNT: usize = 44;
+
 /// Added to the mode where stacks are recorded.
 pub const MODE_STACKS: u64 = 1 << 8;
 
@@ -153,7 +156,7 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "site_cache_overflow_count",
     "site_inherited_end",
     "reserved_43",
-    "reserved_44",
+    "pressure_event_count",
     "reserved_45",
     "reserved_46",
     "reserved_47",

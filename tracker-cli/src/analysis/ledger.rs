@@ -13,6 +13,7 @@ use super::damage::{Damage, Damages};
 use super::file::{Chunks, LogFile, Place};
 use super::frames::Frames;
 use super::notes::Notes;
+use super::pressure::Budgets;
 use super::scans::Scans;
 use super::site_store::SiteStore;
 use super::sites::{Sites, UNKNOWN_TAG};
@@ -51,6 +52,8 @@ pub struct Ledger {
     pub module_end: u64,
     /// What the program says about itself.
     pub notes: Notes,
+    /// Budgets and what happened to them, and memory that no allocator sees.
+    pub budgets: Budgets,
     /// How live blocks were held.
     pub scans: Scans,
     /// What the file is made of, by the kinds' numbers.
@@ -190,6 +193,9 @@ impl Ledger {
             ChunkKind::SiteCaches => return self.site_store.cache_page(record),
             ChunkKind::SitePeaks => return self.site_store.site_peaks(index, record),
             ChunkKind::TagPeaks => return self.site_store.tag_peak(index, record),
+            ChunkKind::Budgets => return self.budgets.budget(index, record),
+            ChunkKind::PressureEvents => return self.budgets.event(record),
+            ChunkKind::External => return self.budgets.external(index, record),
             ChunkKind::Scans => return self.scans.record(index, place, record),
             _ => return,
         };

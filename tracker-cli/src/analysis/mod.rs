@@ -14,6 +14,7 @@ pub mod estimate;
 
 pub mod frames;
 pub mod notes;
+pub mod pressure;
 pub mod scans;
 pub mod site_store;
 pub mod sites;

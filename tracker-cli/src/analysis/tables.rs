@@ -2,8 +2,8 @@
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkHeader, ChunkKind, FormatError, cell, frame, module, note, peak, registry, scan, site,
-    stack, tag, thread,
+    ChunkHeader, ChunkKind, FormatError, cell, external, frame, module, note, peak, pressure,
+    registry, scan, site, stack, tag, thread,
 };
 
 use super::damage::{Damage, Damages};
@@ -34,6 +34,9 @@ fn record_size(kind: ChunkKind) -> Option<usize> {
         ChunkKind::Modules => module::SIZE,
         ChunkKind::Notes => note::SIZE,
         ChunkKind::Scans => scan::SIZE,
+        ChunkKind::Budgets => pressure::BUDGET_SIZE,
+        ChunkKind::PressureEvents => pressure::EVENT_SIZE,
+        ChunkKind::External => external::SIZE,
         _ => return None,
     })
 }
