@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use scrubjay_log_format as format;
 
+use crate::budget::{Amount, Budget};
 use crate::limits;
 use crate::line::Line;
 use crate::os;
@@ -64,6 +65,7 @@ pub struct Config {
     pub(crate) sample_interval: u64,
     pub(crate) at_limit: AtLimit,
     pub(crate) live: bool,
+    pub(crate) budget: Option<Budget>,
 }
 
 impl Config {
@@ -86,6 +88,7 @@ impl Config {
             sample_interval: limits::SAMPLE_INTERVAL_DEFAULT,
             at_limit: AtLimit::Stop,
             live: false,
+            budget: None,
         }
     }
 
@@ -243,6 +246,15 @@ impl Config {
         self
     }
 
+    /// How much memory the process may have (`SCRUBJAY_BUDGET` for the hard limit,
+    /// `SCRUBJAY_SOFT_BUDGET` for the soft one: bytes as `2G`, or a part of what the
+    /// process may have as `80%`). Every block counts, from the first on; costs some
+    /// 10 ns an allocation.
+    pub const fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// The mode of a log that starts now.
     pub(crate) fn log_mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Journal)
@@ -313,6 +325,15 @@ impl Config {
         choose(&mut self.log_limit, c"SCRUBJAY_LOG_LIMIT", "a size up to 1T", |word| {
             size(word).filter(|&bytes| bytes <= limits::LOG_LIMIT_MAX)
         });
+        let mut limit = |name: &CStr, set: fn(&mut Budget, Amount)| {
+            let mut amount = None;
+            choose(&mut amount, name, "a size, or a part as 80%", |word| amount_of(word).map(Some));
+            if let Some(amount) = amount {
+                set(self.budget.get_or_insert(Budget::unlimited()), amount);
+            }
+        };
+        limit(c"SCRUBJAY_BUDGET", |budget, amount| budget.hard = Some(amount));
+        limit(c"SCRUBJAY_SOFT_BUDGET", |budget, amount| budget.soft = Some(amount));
         let sizes = "a power of two from 4K to 2M";
         choose(&mut self.chunk_size, c"SCRUBJAY_CHUNK_SIZE", sizes, |word| {
             size(word).filter(|&bytes| is_chunk_size(bytes)).map(|bytes| bytes as u32)
@@ -362,6 +383,17 @@ fn choose<T>(setting: &mut T, name: &CStr, expected: &str, parse: impl Fn(&[u8])
             .bytes(word)
             .text("\"")
             .say(),
+    }
+}
+
+/// A size, or a part of what the process may have.
+fn amount_of(word: &[u8]) -> Option<Amount> {
+    match word.split_last()? {
+        (b'%', digits) => {
+            let percent = size(digits).filter(|&percent| percent <= 100)?;
+            Some(Amount::Percent(percent as u8))
+        }
+        _ => size(word).map(Amount::Bytes),
     }
 }
 

@@ -31,8 +31,11 @@ pub(crate) const PAUSED: u32 = 1 << 5;
 pub(crate) const LIVE: u32 = 1 << 6;
 /// No mode word.
 pub(crate) const NEVER: u32 = u32::MAX;
+/// Counts how often what threads know of their tags got out of date.
+const GENERATION: u32 = 0xf << GENERATION_SHIFT;
+const GENERATION_SHIFT: u32 = 8;
 /// From here up the mode word counts the stores that were in force.
-pub(crate) const EPOCH_SHIFT: u32 = 8;
+pub(crate) const EPOCH_SHIFT: u32 = 12;
 
 /// A lock that no event waits for without an end.
 pub(crate) struct Lock(SpinMutex<()>);
@@ -88,6 +91,10 @@ pub(crate) struct Control {
     pub(crate) vault_work: AtomicU32,
     /// Forks under way, which wait for those threads.
     pub(crate) vault_forks: AtomicU32,
+    /// Counts events of budgets; who waits for them sleeps on it.
+    pub(crate) pressure: AtomicU32,
+    /// How many wait.
+    pub(crate) pressure_watchers: AtomicU32,
     /// Guards the writer of a frame.
     pub(crate) frames: Lock,
     /// Guards the mapping of a window, and with it chunks of tables.
@@ -104,6 +111,8 @@ pub(crate) struct Control {
     pub(crate) modules: Lock,
     /// Guards the making of sites.
     pub(crate) sites: Lock,
+    /// Guards what budgets have handed out.
+    pub(crate) budgets: Lock,
     /// Guards the search of memory: two would find each other's buffers.
     pub(crate) searches: Lock,
     /// Guards what the log has of scans.
@@ -129,6 +138,8 @@ static PAGE: Page = Page {
         vault_home: AtomicU32::new(0),
         vault_work: AtomicU32::new(0),
         vault_forks: AtomicU32::new(0),
+        pressure: AtomicU32::new(0),
+        pressure_watchers: AtomicU32::new(0),
         frames: Lock::new(),
         windows: Lock::new(),
         slots: Lock::new(),
@@ -137,6 +148,7 @@ static PAGE: Page = Page {
         quarantine: Lock::new(),
         modules: Lock::new(),
         sites: Lock::new(),
+        budgets: Lock::new(),
         searches: Lock::new(),
         #[cfg(feature = "leak-check")]
         scans: Lock::new(),
@@ -154,6 +166,22 @@ pub(crate) fn control() -> &'static Control {
 #[inline(always)]
 pub(crate) fn mode() -> u32 {
     PAGE.control.mode.load(Ordering::Relaxed)
+}
+
+/// The part of the mode word that counts generations of what threads know.
+pub(crate) fn generation() -> u32 {
+    mode() & GENERATION
+}
+
+/// Has each thread look its tag up anew at its next event. The caller holds the
+/// lock on tags.
+pub(crate) fn outdate() {
+    let next = |mode: u32| {
+        let generation = (mode & GENERATION).wrapping_add(1 << GENERATION_SHIFT) & GENERATION;
+        (mode != 0).then_some(mode & !GENERATION | generation)
+    };
+    // 0 is nobody's: there is nothing to outdate.
+    let _ = PAGE.control.mode.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
 }
 
 /// Has forked children find the page blank. False where the kernel cannot.

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use scrubjay_log_format::cell::{
     ALLOCATED_BLOCKS, ALLOCATED_BYTES, FREED_BLOCKS, FREED_BYTES, HIGH, LOW, PUBLISHED,
 };
-use scrubjay_log_format::{process, tag as tag_format, thread as thread_format};
+use scrubjay_log_format::{external, process, tag as tag_format, thread as thread_format};
 
 use crate::limits::{GROUPS_MAX, QUANTUM_MAX, QUANTUM_MIN, QUANTUM_SHIFT, TAGS_PER_GROUP};
 use crate::site::peaks;
@@ -186,9 +186,14 @@ pub(crate) fn publish_orphan(
     tag: u32,
     delta: i64,
 ) {
-    let process = store.process();
     Shared::add(&cell[PUBLISHED], delta as u64);
     Shared::add(&words[thread_format::PUBLISHED], delta as u64);
+    add_live(store, tag, delta);
+}
+
+/// Adds to the totals of a tag and of the process what no slot has.
+pub(crate) fn add_live(store: &Store, tag: u32, delta: i64) {
+    let process = store.process();
     let live = Shared::add(&process[process::LIVE], delta as u64) as i64;
     if live > 0 && process[process::PEAK].fetch_max(live as u64, Ordering::Relaxed) < live as u64 {
         process[process::PEAK_TICKS].store(clock::ticks(), Ordering::Relaxed);
@@ -198,6 +203,37 @@ pub(crate) fn publish_orphan(
         let peak = &totals[tag_format::PEAK];
         if live > 0 && peak.fetch_max(live as u64, Ordering::Relaxed) < live as u64 {
             totals[tag_format::PEAK_TICKS].store(clock::ticks(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts memory that no allocator sees. The caller holds the lock on tags, since a
+/// log that starts late copies it.
+pub(crate) fn count_external(store: &Store, tag: u32, delta: i64) {
+    if let Some(words) = store.external_or_take(tag) {
+        let bytes = Shared::add(&words[external::BYTES], delta as u64);
+        words[external::PEAK].fetch_max(bytes, Ordering::Relaxed);
+    }
+    add_live(store, tag, delta);
+}
+
+/// How many bytes a tag has that no allocator sees, and had at most.
+pub(crate) fn external_bytes(store: &Store, tag: u32) -> [u64; 2] {
+    let words = store.external(tag);
+    [external::BYTES, external::PEAK]
+        .map(|word| words.map_or(0, |words| words[word].load(Ordering::Relaxed)))
+}
+
+/// Counts in another store what no allocator sees: in a log that starts late, and in
+/// a forked child's. The caller holds the lock on tags, or is alone.
+pub(crate) fn copy_external(from: &Store, to: &Store, tag_count: u32) {
+    for tag in 0..tag_count {
+        let [bytes, peak] = external_bytes(from, tag);
+        if peak > 0 {
+            count_external(to, tag, bytes as i64);
+            if let Some(words) = to.external_or_take(tag) {
+                words[external::PEAK].fetch_max(peak, Ordering::Relaxed);
+            }
         }
     }
 }

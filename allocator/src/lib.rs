@@ -60,8 +60,12 @@ compile_error!("scrubjay records on 64-bit little-endian Linux only");
 #[cfg(all(feature = "c-heap", any(not(target_env = "gnu"), target_feature = "crt-static")))]
 compile_error!("scrubjay's feature c-heap needs glibc, and linked dynamically");
 
+mod admission;
 #[expect(unsafe_code, reason = "the four methods are unsafe by their trait")]
 mod allocator;
+mod budget;
+#[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+mod budgets;
 #[cfg(feature = "c-heap")]
 #[expect(unsafe_code, reason = "stands in for the C library's functions")]
 mod c_heap;
@@ -81,6 +85,7 @@ mod copy;
 #[expect(unsafe_code, reason = "looks at the bytes of a damaged block")]
 mod damage;
 mod dump;
+mod external;
 mod frames;
 #[expect(unsafe_code, reason = "calls the C library's functions")]
 mod heap;
@@ -116,6 +121,7 @@ mod own;
 // As for `live`: a block's record names its owner.
 #[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "had by leak checks alone"))]
 mod owner;
+mod pressure;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
 mod protection;
@@ -179,10 +185,16 @@ mod writer;
 pub struct Readme;
 
 pub use allocator::Scrubjay;
+pub use budget::Budget;
+pub use budgets::{
+    BudgetStatus, Headroom, Pressure, PressureCause, PressureWatch, budgets, on_pressure,
+    set_budget,
+};
 pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
 #[cfg(feature = "leak-check")]
 pub use context::{Adopted, Context, Following};
 pub use dump::{dump, start_log};
+pub use external::{External, OverBudget};
 pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]
 pub use leak_check::{

@@ -44,10 +44,28 @@ pub(crate) const MODULES_MAX: usize = format::module::COUNT_MAX as usize;
 pub(crate) const LIVE_MAX: usize = 16 << 20;
 /// Records that a thread takes or gives back together: 5 KiB.
 pub(crate) const LIVE_BATCH: u32 = 128;
+/// What a thread is handed of a budget ahead of what it needs, in bytes; as much
+/// again may come back to it before it goes back at once.
+pub(crate) const ALLOWANCE_SIZE: u64 = 64 << 10;
+/// Allowances of one tag, a word each; threads beyond share.
+pub(crate) const ALLOWANCE_SHARDS: usize = 64;
+/// Blocks up to this size may use a budget's headroom, bytes.
+pub(crate) const HEADROOM_BLOCK_MAX: usize = 4 << 10;
+/// A budget's headroom unless told otherwise: the limit, shifted down by this.
+/// Below 1 %, above which nothing may be refused.
+pub(crate) const HEADROOM_SHIFT: u32 = 7;
+/// Whoever waits for events of budgets looks at least this often, in nanoseconds.
+pub(crate) const PRESSURE_STEP_NS: i64 = 50_000_000;
+/// Sites that are looked at when a soft limit is passed, for those that hold most.
+pub(crate) const PRESSURE_SITES_MAX: usize = 64 * 1024;
 /// Owners at one time; those beyond are refused.
 pub(crate) const OWNERS_MAX: usize = 1024;
 /// Notes in a log; those beyond are counted (`NOTE_OVERFLOW_COUNT`).
 pub(crate) const NOTES_MAX: usize = format::note::COUNT_MAX as usize;
+/// Budgets in a log: every tag may have one, and the process.
+pub(crate) const BUDGETS_MAX: usize = format::pressure::BUDGET_COUNT_MAX as usize;
+/// Events of budgets in a log; later ones take the place of the oldest.
+pub(crate) const PRESSURE_EVENTS_MAX: usize = format::pressure::EVENT_COUNT as usize;
 /// Records of the scans in a log: as many scans as it keeps, each with so many
 /// rows; what has none is counted. 8 MiB at most.
 pub(crate) const SCAN_RECORDS_MAX: usize =

@@ -5,7 +5,7 @@ use crate::tag::Tag;
 use crate::thread;
 
 /// The unwinder's tables, where stacks are captured.
-static OWN: Tag = Tag::new("scrubjay");
+static OWN: Tag = Tag::new("scrubjay").exempt();
 
 /// Runs `then`, whose allocations are scrubjay's. Not within an allocation, nor
 /// with the lock on tags.

@@ -4,6 +4,7 @@
 use core::alloc::Layout;
 use core::ptr;
 
+use crate::admission::{self, Charge};
 use crate::control::{self, JOURNAL};
 use crate::damage;
 use crate::inner::Inner;
@@ -99,7 +100,8 @@ unsafe fn resize<I: Inner>(
         }
     // SAFETY: the block is live.
     } else if unsafe { inner.has_slack_for(block, layout, new_size) } {
-        let name = old.record_in_place(new_size);
+        let Some((charge, _)) = old.admit(new_size, false) else { return ptr::null_mut() };
+        let name = charge.mark(old.record_in_place(new_size));
         // SAFETY: the inner allocator said that there is room.
         unsafe { trailer::write(block, new_size, name) };
         return block;
@@ -156,6 +158,18 @@ impl<I: Inner> Old<'_, I> {
         recorded.unwrap_or(self.tag)
     }
 
+    /// Charges what a new size needs to the budgets of the block's tag. Answers the new
+    /// block's charge and how much that was; `None` where it is refused.
+    fn admit(&self, new_size: usize, moves: bool) -> Option<(Charge, usize)> {
+        let (config, valid) = (&self.over.config, self.valid);
+        admission::admit_realloc(config, self.place(), valid, new_size, moves)
+    }
+
+    /// Credits what the block had and has no more.
+    fn credit(&self, size: usize) {
+        Charge::of(self.valid).credit(self.tag, size);
+    }
+
     fn record_in_place(&self, new_size: usize) -> u32 {
         let carried = self.layout.size();
         let new = (self.block as usize, new_size);
@@ -200,10 +214,12 @@ impl<I: Inner> Old<'_, I> {
             unsafe { wipe::wipe(start, left) };
             Released { wiped: left, ..kept }
         });
+        let name = Charge::of(self.valid).mark(name);
         // SAFETY: there is as much room as before.
         unsafe { trailer::write(block, new_size, name) };
         // SAFETY: the block is live, and shrinking in place is promised.
         unsafe { inner.shrink_in_place(block, layout, new_size) };
+        self.credit(tail);
         true
     }
 
@@ -214,15 +230,22 @@ impl<I: Inner> Old<'_, I> {
     /// As for `GlobalAlloc::realloc`, and the block is mapped.
     unsafe fn grow_mapping(&self, new_size: usize) -> Option<*mut u8> {
         let carried = self.layout.size();
+        let Some((charge, charged)) = self.admit(new_size, false) else {
+            return Some(ptr::null_mut());
+        };
         // SAFETY: the caller's promises are passed on.
-        let grown = unsafe { self.over.inner.grow_mapping(self.block, self.layout, new_size) }?;
+        let grown = unsafe { self.over.inner.grow_mapping(self.block, self.layout, new_size) };
+        let Some(grown) = grown else {
+            charge.credit(self.tag, charged);
+            return None;
+        };
         let new = (grown as usize, new_size);
         let name = self.record(new, 0, || Released { carried, ..Released::default() });
         if grown != self.block {
             self.over.inner.leave_mapping(self.block, self.layout);
         }
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(grown, new_size, name) };
+        unsafe { trailer::write(grown, new_size, charge.mark(name)) };
         Some(grown)
     }
 
@@ -238,12 +261,20 @@ impl<I: Inner> Old<'_, I> {
     /// # Safety
     /// As for `GlobalAlloc::realloc`.
     unsafe fn realloc_unwiped(&self, new_size: usize) -> Option<*mut u8> {
+        let Some((charge, charged)) = self.admit(new_size, false) else {
+            return Some(ptr::null_mut());
+        };
         // SAFETY: the caller's promises are passed on.
-        let moved = unsafe { self.over.inner.realloc(self.block, self.layout, new_size) }?;
+        let moved = unsafe { self.over.inner.realloc(self.block, self.layout, new_size) };
+        if moved.is_none_or(<*mut u8>::is_null) {
+            charge.credit(self.tag, charged);
+        }
+        let moved = moved?;
         if moved.is_null() {
             self.record_refused(new_size);
             return Some(moved);
         }
+        self.credit(self.layout.size().saturating_sub(new_size));
         let name = if moved == self.block {
             self.record_in_place(new_size)
         } else {
@@ -251,7 +282,7 @@ impl<I: Inner> Old<'_, I> {
             self.record_moved(moved, new_size, || released)
         };
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, name) };
+        unsafe { trailer::write(moved, new_size, charge.mark(name)) };
         Some(moved)
     }
 
@@ -272,6 +303,9 @@ impl<I: Inner> Old<'_, I> {
     /// As for `GlobalAlloc::realloc`.
     unsafe fn move_block(&self, new_size: usize) -> *mut u8 {
         let (inner, block, layout) = (&self.over.inner, self.block, self.layout);
+        let Some((charge, charged)) = self.admit(new_size, true) else {
+            return ptr::null_mut();
+        };
         // SAFETY: the caller promises that the new size does not overflow.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         let moved = if new_size > layout.size() {
@@ -282,6 +316,7 @@ impl<I: Inner> Old<'_, I> {
             unsafe { inner.alloc(new_layout) }
         };
         if moved.is_null() {
+            charge.credit(self.tag, charged);
             self.record_refused(new_size);
             return moved;
         }
@@ -292,9 +327,10 @@ impl<I: Inner> Old<'_, I> {
             unsafe { wipe_whole(inner, block, layout, self.tag, self.policy) }
         });
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(moved, new_size, name) };
+        unsafe { trailer::write(moved, new_size, charge.mark(name)) };
         // SAFETY: the block was allocated with this layout, and nobody has it.
         unsafe { hand_back(inner, block, layout, self.valid) };
+        self.credit(layout.size());
         moved
     }
 }

@@ -4,6 +4,7 @@ use core::alloc::Layout;
 
 use scrubjay_log_format::EventKind;
 
+use crate::admission::Charge;
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
 use crate::limits::TAGS_MAX;
@@ -126,6 +127,34 @@ unsafe fn release_guarded<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: L
 unsafe fn release<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout) {
     // SAFETY: the block is ours and has a trailer.
     let Some(valid) = (unsafe { trailer_of(&over.inner, block, layout) }) else { return };
+    if Charge::of(valid) != Charge::NONE {
+        // SAFETY: the caller's promises are passed on.
+        return unsafe { release_charged(over, block, layout, valid) };
+    }
+    // SAFETY: as above.
+    unsafe { release_valid(over, block, layout, valid) };
+}
+
+/// Releases a block that a budget counts: it has room again once the block is gone.
+///
+/// # Safety
+/// The block is live and its owner has given it up.
+#[inline(never)]
+unsafe fn release_charged<I: Inner>(
+    over: &Wrapped<I>,
+    block: *mut u8,
+    layout: Layout,
+    valid: Valid,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { release_valid(over, block, layout, valid) };
+    Charge::of(valid).credit(site::tag_of(valid.site()), layout.size());
+}
+
+/// # Safety
+/// The block is live and its owner has given it up.
+#[inline(always)]
+unsafe fn release_valid<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Layout, valid: Valid) {
     let tag = site::tag_of(valid.site());
     let policy = tag::policy(tag);
     if policy.is_plain()

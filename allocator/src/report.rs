@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::limits::TAGS_PER_GROUP;
 use crate::store::Store;
 use crate::thread::Slot;
-use crate::{process as life, tag, thread};
+use crate::{ledger, process as life, tag, thread};
 
 /// What the ledger says about one tag. Sizes are in bytes as the program asked
 /// for them, without trailers.
@@ -52,6 +52,9 @@ pub struct TagStats {
     pub carried_bytes: u64,
     /// Freed bytes that were left as they were, by policy.
     pub unwiped_bytes: u64,
+    /// Bytes that no allocator sees, see [`crate::External`]: part of the peak, not
+    /// of the live bytes.
+    pub external_bytes: u64,
 }
 
 /// The whole ledger at one moment.
@@ -94,6 +97,7 @@ impl Report {
         let sums = sums();
         let mut total = [0_u64; WORD_COUNT];
         let mut inherited = [0_u64; 2];
+        let mut external_total = 0;
         let mut tags = Vec::with_capacity(sums.len());
         for (index, sum) in sums.iter().enumerate() {
             let index = index as u32;
@@ -105,14 +109,18 @@ impl Report {
             let peak = peak_of(store, index);
             let name = tag::name_or_unknown(index);
             let is_secret = tag::class(index) == TagClass::Secret;
-            tags.push(TagStats::new(name, is_secret, sum, own, peak));
+            let [external_bytes, _] = ledger::external_bytes(store, index);
+            external_total += external_bytes;
+            let stats = TagStats::new(name, is_secret, sum, own, peak);
+            tags.push(TagStats { external_bytes, ..stats });
         }
         let words = store.process();
         let word = |index: usize| words[index].load(Ordering::Relaxed);
         let threads = thread::live_count();
         let most = word(process::THREAD_LIVE_MAX);
+        let sum = TagStats::new("total", false, &total, inherited, process_peak(store));
         Self {
-            total: TagStats::new("total", false, &total, inherited, process_peak(store)),
+            total: TagStats { external_bytes: external_total, ..sum },
             tags,
             peak_tags: peak_tags(store),
             peak_bound_bytes: if most > 1 { most * word(process::QUANTUM) } else { 0 },
@@ -271,6 +279,7 @@ impl TagStats {
             returned_bytes: words[cell::RETURNED_BYTES],
             carried_bytes: words[cell::CARRIED_BYTES],
             unwiped_bytes: words[cell::UNWIPED_BYTES],
+            external_bytes: 0,
         }
     }
 
@@ -291,6 +300,7 @@ impl TagStats {
             ("returned_bytes", self.returned_bytes),
             ("carried_bytes", self.carried_bytes),
             ("unwiped_bytes", self.unwiped_bytes),
+            ("external_bytes", self.external_bytes),
         ];
         let mut json =
             format!("{{\"name\":{},\"is_secret\":{}", json_text(self.name), self.is_secret);

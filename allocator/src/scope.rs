@@ -23,9 +23,9 @@ impl Tag {
     /// take a page of cells.
     #[inline]
     pub fn enter(&'static self) -> Scope {
-        let index = match self.index() {
-            0 => first_index(self),
-            index => index,
+        let index = match self.known_index() {
+            Some(index) => index,
+            None => first_index(self),
         };
         let before = thread::here(|here| {
             let before = here.tag.get();
@@ -36,10 +36,15 @@ impl Tag {
     }
 }
 
-/// Before the first event there is nowhere to register.
+/// Before the first event there is nowhere to register; and a budget has to be ready
+/// to tell whom it refuses.
 #[cold]
 fn first_index(tag: &'static Tag) -> u32 {
-    process::begin_now(&Config::new());
+    if let Some(store) = process::begin_now(&Config::new())
+        && tag.declares_budget()
+    {
+        process::prepare_refusals(store);
+    }
     tag.index()
 }
 
@@ -48,7 +53,9 @@ fn activate(here: &Here, tag: u32) {
     match here.slot.get().and_then(|slot| slot.cell(tag)) {
         Some(cell) => {
             here.tag.set(tag);
-            here.cell.set(tag::policy(tag).is_plain().then_some(cell));
+            let policy = tag::policy(tag);
+            here.cell.set(policy.is_plain().then_some(cell));
+            here.set_budgeted(policy.is_budgeted());
         }
         None => activate_new(here, tag),
     }

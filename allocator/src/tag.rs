@@ -3,8 +3,10 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use core::time::Duration;
 
-use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, process};
+use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, pressure, process};
 
+use crate::budget::{self, Budget, Limits};
+use crate::cgroup;
 use crate::config::Wipe;
 use crate::control::{self, control};
 use crate::limits::{GROUPS_MAX, TAG_NAME_SIZE_MAX, TAGS_MAX, TAGS_PER_GROUP};
@@ -39,6 +41,9 @@ pub struct Tag {
     request: WipeRequest,
     vault: Option<Vault>,
     greatest_age_ms: u64,
+    budget: Option<Budget>,
+    /// Its blocks count in budgets, and are never refused.
+    is_exempt: bool,
     /// 0 until the tag is registered.
     index: AtomicU32,
 }
@@ -46,6 +51,7 @@ pub struct Tag {
 /// How a tag's index looks that found no room in the registry: it counts as
 /// untagged.
 const OVERFLOWN: u32 = TAGS_MAX as u32;
+const _: () = assert!(budget::TOTAL == pressure::TOTAL);
 
 /// The tags by index; 0 stays empty, it is "untagged".
 static TAGS: [Published<Tag>; TAGS_MAX] = [const { Published::empty() }; TAGS_MAX];
@@ -62,6 +68,7 @@ impl Policy {
     const WIPED: u8 = 1;
     const WATCHED: u8 = 1 << 1;
     const VAULT: u8 = 1 << 2;
+    const BUDGETED: u8 = 1 << 3;
 
     /// Overwritten at release.
     #[inline(always)]
@@ -84,7 +91,13 @@ impl Policy {
     /// Nothing that takes more than counters and an overwrite.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {
-        self.0 & !Self::WIPED == 0
+        self.0 & !(Self::WIPED | Self::BUDGETED) == 0
+    }
+
+    /// Charged to a budget.
+    #[inline(always)]
+    pub(crate) fn is_budgeted(self) -> bool {
+        self.0 & Self::BUDGETED != 0
     }
 }
 
@@ -99,7 +112,8 @@ impl Tag {
         assert!(name.len() <= TAG_NAME_SIZE_MAX, "a tag's name has at most 128 bytes");
         let index = AtomicU32::new(0);
         let (class, request) = (TagClass::Public, WipeRequest::None);
-        Self { name, class, request, vault: None, greatest_age_ms: 0, index }
+        let (vault, budget) = (None, None);
+        Self { name, class, request, vault, greatest_age_ms: 0, budget, is_exempt: false, index }
     }
 
     /// Its content must not outlive its use: wiped unless the policy is
@@ -153,6 +167,21 @@ impl Tag {
         self
     }
 
+    /// How much it may hold, together with all tags whose names go on from its own
+    /// behind a `/`. In force from its first scope on: where only the tags below it are
+    /// ever entered, call [`Tag::declare`] at the start. An allocation of a tag under
+    /// a budget costs some 10 ns more. What is refused, see [`Budget`].
+    pub const fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Refused by no budget: what scrubjay needs for itself.
+    pub(crate) const fn exempt(mut self) -> Self {
+        self.is_exempt = true;
+        self
+    }
+
     /// The tag's name.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -169,12 +198,27 @@ impl Tag {
         }
     }
 
+    /// The tag's index, if it is registered.
+    #[inline]
+    pub(crate) fn known_index(&self) -> Option<u32> {
+        match self.index.load(Ordering::Acquire) {
+            0 | OVERFLOWN => None,
+            index => Some(index),
+        }
+    }
+
+    /// Whether it declares a budget.
+    pub(crate) fn declares_budget(&self) -> bool {
+        self.budget.is_some()
+    }
+
     #[cold]
     fn register(&'static self) -> u32 {
         // A forked child has no store before its first event: this is its parent's.
         if control::mode() == 0 {
             return 0;
         }
+        let limits = self.budget.map(limits_of);
         let _guard = control().tags.wait();
         // Behind the lock: a log that starts meanwhile has declared what there was.
         let Some(store) = store::current() else { return 0 };
@@ -197,7 +241,9 @@ impl Tag {
             let policy = self.policy(store.config().wipe);
             POLICIES[index as usize].store(policy.0, Ordering::Relaxed);
             COUNT.store(index + 1, Ordering::Release);
+            cover(index, limits);
             declare(store, index);
+            declare_budget(store, index);
         }
         self.index.store(index, Ordering::Release);
         index
@@ -226,6 +272,56 @@ pub(crate) fn count() -> u32 {
 /// How many groups of tags there are.
 pub(crate) fn group_count() -> u32 {
     (count() as usize).div_ceil(TAGS_PER_GROUP).min(GROUPS_MAX) as u32
+}
+
+/// A budget's limits now.
+pub(crate) fn limits_of(budget: Budget) -> Limits {
+    budget.limits(|| cgroup::memory_max().unwrap_or(u64::MAX))
+}
+
+/// Puts a tag in its place among the budgets, and sets its own, if it has one. The
+/// caller holds the lock on tags.
+pub(crate) fn cover(index: u32, limits: Option<Limits>) {
+    let _guard = control().budgets.wait();
+    let is_new = limits.is_some() && !budget::has_budget(index);
+    if let Some(limits) = limits {
+        budget::set(index, limits);
+    }
+    put_in_place(index);
+    if is_new {
+        (0..count()).filter(|&other| is_below(other, index)).for_each(put_in_place);
+        control::outdate();
+    }
+}
+
+/// Puts a tag under the nearest budget.
+fn put_in_place(index: u32) {
+    if index == budget::TOTAL {
+        return budget::put_under(index, None);
+    }
+    if get(index).is_some_and(|tag| tag.is_exempt) {
+        budget::force(index);
+    }
+    let nearest = (1..count())
+        .filter(|&other| budget::has_budget(other) && other != index && is_below(index, other))
+        .max_by_key(|&other| name(other).map_or(0, str::len));
+    let all = Some(budget::TOTAL).filter(|&all| budget::has_budget(all));
+    let parent = nearest.or(all);
+    let is_covered = parent.is_some() || budget::has_budget(index);
+    if is_covered && (parent != budget::parent_of(index) || !budget::is_covered(index)) {
+        budget::put_under(index, parent);
+        POLICIES[index as usize % TAGS_MAX].fetch_or(Policy::BUDGETED, Ordering::Relaxed);
+    }
+}
+
+/// Whether a tag's name goes on from another's behind a `/`; all are below the
+/// process.
+fn is_below(index: u32, above: u32) -> bool {
+    if above == budget::TOTAL {
+        return true;
+    }
+    let names = name(index).zip(get(above)).and_then(|(name, above)| name.strip_prefix(above.name));
+    names.is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn get(index: u32) -> Option<&'static Tag> {
@@ -269,7 +365,8 @@ pub(crate) fn is_secret(index: u32) -> bool {
 
 /// Decides about untagged blocks, before there is any.
 pub(crate) fn choose_untagged(setting: Wipe) {
-    POLICIES[0].store(u8::from(setting == Wipe::All) * Policy::WIPED, Ordering::Relaxed);
+    let wiped = u8::from(setting == Wipe::All) * Policy::WIPED;
+    POLICIES[0].store(wiped, Ordering::Relaxed);
 }
 
 /// Writes a tag's declaration into a store.
@@ -289,12 +386,35 @@ fn declare(store: &Store, index: u32) {
     store::store_bytes(words, &declaration.encode());
 }
 
-/// Writes every declaration into a store. The caller holds the lock on tags,
-/// or is alone.
+/// Writes every declaration into a store, and every budget. The caller holds the
+/// lock on tags, or is alone.
 pub(crate) fn declare_all(store: &Store) {
     for index in 0..count() {
         declare(store, index);
     }
+    declare_budgets(store);
+}
+
+/// Writes all budgets into a store.
+pub(crate) fn declare_budgets(store: &Store) {
+    (0..count()).chain([budget::TOTAL]).for_each(|index| declare_budget(store, index));
+}
+
+/// Writes what is known of a tag's budget, or the process's, into a store; nothing
+/// where there is none.
+pub(crate) fn declare_budget(store: &Store, index: u32) {
+    let Some(record) = budget::record_of(index) else { return };
+    let figures = budget::figures(index);
+    let mut words = [0; pressure::BUDGET_WORD_COUNT];
+    words[pressure::NUMBER] = u64::from(index) + 1;
+    words[pressure::HARD] = figures.limits.hard;
+    words[pressure::SOFT] = figures.limits.soft;
+    words[pressure::HEADROOM] = figures.limits.headroom;
+    words[pressure::MOST] = figures.most;
+    words[pressure::REFUSED_COUNT] = figures.refused_count;
+    words[pressure::REFUSED_BYTES] = figures.refused_bytes;
+    words[pressure::SOFT_COUNT] = figures.soft_count;
+    store.write_budget(record, words);
 }
 
 #[cfg(test)]

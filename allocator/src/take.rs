@@ -5,6 +5,7 @@ use core::ptr;
 
 use scrubjay_log_format::EventKind;
 
+use crate::admission::{self, Charge};
 use crate::control::{self, VERIFY};
 use crate::inner::Inner;
 use crate::recorder::{self, Hot};
@@ -34,10 +35,13 @@ pub(crate) unsafe fn alloc<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut 
 /// As for `GlobalAlloc::alloc`.
 #[inline(never)]
 unsafe fn alloc_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
+    let Some(charge) = admission::admit(&over.config, layout.size()) else {
+        return ptr::null_mut();
+    };
     // SAFETY: the caller's layout.
     let block = unsafe { over.inner.alloc(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in_slowly(over, layout, block, EventKind::Alloc) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::Alloc, charge) }
 }
 
 /// # Safety
@@ -60,10 +64,13 @@ pub(crate) unsafe fn alloc_zeroed<I: Inner>(over: &Wrapped<I>, layout: Layout) -
 /// As for `GlobalAlloc::alloc_zeroed`.
 #[inline(never)]
 unsafe fn alloc_zeroed_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
+    let Some(charge) = admission::admit(&over.config, layout.size()) else {
+        return ptr::null_mut();
+    };
     // SAFETY: the caller's layout.
     let block = unsafe { over.inner.alloc_zeroed(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in_slowly(over, layout, block, EventKind::AllocZeroed) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::AllocZeroed, charge) }
 }
 
 /// Records what the inner allocator answered: nothing is counted before.
@@ -87,8 +94,8 @@ unsafe fn take_in<I: Inner>(
         hot.alloc(cell, hot.tag(), layout.size());
         return block;
     }
-    // SAFETY: the caller's promises are passed on.
-    unsafe { take_in_rarely(over, layout, block, kind) }
+    // SAFETY: the caller's promises are passed on. A budget would have led elsewhere.
+    unsafe { take_in_rarely(over, layout, block, kind, Charge::NONE) }
 }
 
 /// As [`take_in`], for a journal, and for stacks.
@@ -101,6 +108,7 @@ unsafe fn take_in_slowly<I: Inner>(
     layout: Layout,
     block: *mut u8,
     kind: EventKind,
+    charge: Charge,
 ) -> *mut u8 {
     if let Some(hot) = recorder::hot_beyond()
         && let Some(cell) = hot.tag_cell()
@@ -109,7 +117,7 @@ unsafe fn take_in_slowly<I: Inner>(
         let site = hot.new_site(hot.tag());
         let name = hot.name_of((block as usize, layout.size()), site);
         // SAFETY: the block has room for its trailer.
-        unsafe { trailer::write(block, layout.size(), name) };
+        unsafe { trailer::write(block, layout.size(), charge.mark(name)) };
         hot.note(cell, kind, (block as usize, layout.size()), site);
         // Before the tag, whose peak may be noted by sites.
         hot.count_site(site, Change::Allocated, layout.size());
@@ -118,7 +126,7 @@ unsafe fn take_in_slowly<I: Inner>(
         return block;
     }
     // SAFETY: as above.
-    unsafe { take_in_rarely(over, layout, block, kind) }
+    unsafe { take_in_rarely(over, layout, block, kind, charge) }
 }
 
 /// As [`take_in`], for tags that ask for more than counters, and for what is
@@ -134,9 +142,11 @@ unsafe fn take_in_rarely<I: Inner>(
     layout: Layout,
     block: *mut u8,
     kind: EventKind,
+    charge: Charge,
 ) -> *mut u8 {
     if process::is_probe() {
         process::begin_now(&over.config);
+        charge.credit(0, layout.size());
         if !block.is_null() {
             // SAFETY: the block is fresh and nobody has it.
             unsafe { over.inner.dealloc(block, layout) };
@@ -148,12 +158,13 @@ unsafe fn take_in_rarely<I: Inner>(
         // SAFETY: the caller's promises are passed on.
         let taken = unsafe { or_instead(over, layout, block, tag) };
         if taken.is_null() {
+            charge.credit(tag, layout.size());
             entry.refused(0, layout.size(), tag);
         } else {
             let site = entry.new_site(tag, layout.size());
             let name = entry.alloc(kind, taken as usize, layout.size(), site);
             // SAFETY: the block has room for its trailer.
-            unsafe { trailer::write(taken, layout.size(), name) };
+            unsafe { trailer::write(taken, layout.size(), charge.mark(name)) };
         }
         taken
     });

@@ -113,6 +113,10 @@ pub(crate) struct Here {
     pub(crate) stack_depth: Local<u32>,
     /// Who owns what it allocates; 0 for nobody.
     owner: Local<u32>,
+    /// Whether its tag stands under a budget.
+    is_budgeted: Local<bool>,
+    /// How many times over it may use the headroom of budgets.
+    pub(crate) headroom: Local<u32>,
 }
 
 thread_local! {
@@ -134,6 +138,8 @@ thread_local! {
             bounds: Local::new(Bounds::UNKNOWN),
             stack_depth: Local::new(0),
             owner: Local::new(0),
+            is_budgeted: Local::new(false),
+            headroom: Local::new(0),
         }
     };
 }
@@ -156,7 +162,23 @@ impl Here {
     pub(crate) fn set_mode(&self, mode: u32) {
         let is_plain = mode & (READY | JOURNAL | VERIFY | STACKS | PAUSED | LIVE) == READY;
         self.mode.set(mode);
-        self.mode_of_counting.set(if is_plain && self.owner() == 0 { mode } else { NEVER });
+        let is_plain = is_plain && self.owner() == 0 && !self.is_budgeted();
+        self.mode_of_counting.set(if is_plain { mode } else { NEVER });
+    }
+
+    /// Whether its tag stands under a budget.
+    #[inline(always)]
+    pub(crate) fn is_budgeted(&self) -> bool {
+        self.is_budgeted.get()
+    }
+
+    /// Notes whether its tag stands under a budget: what it allocates is charged.
+    #[inline(always)]
+    pub(crate) fn set_budgeted(&self, is_budgeted: bool) {
+        if is_budgeted != self.is_budgeted() {
+            self.is_budgeted.set(is_budgeted);
+            self.set_mode(self.mode());
+        }
     }
 
     /// Who owns what the thread allocates; 0 for nobody.

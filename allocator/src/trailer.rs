@@ -9,8 +9,15 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::limits::TRAILER_SIZE;
+use crate::limits::{LIVE_MAX, SITES_MAX, TRAILER_SIZE};
 use crate::{live, os, wipe};
+
+/// Added to the name of a block that was charged to a budget. Neither a site nor a
+/// record's number gets there.
+pub(crate) const CHARGED: u32 = 1 << 30;
+
+const _: () = assert!(SITES_MAX <= CHARGED as usize);
+const _: () = assert!(LIVE_MAX <= CHARGED as usize);
 
 /// The process's key; 0 until [`choose_key`].
 static KEY: AtomicU64 = AtomicU64::new(0);
@@ -58,7 +65,8 @@ fn word(address: usize, name: u32, key: u64) -> u64 {
     u64::from(check_word(address, name, key)) | u64::from(name) << 32
 }
 
-/// Writes the trailer of a live block, which names its site or its record.
+/// Writes the trailer of a live block, which names its site or its record, plus
+/// [`CHARGED`] where a budget counts it.
 ///
 /// # Safety
 /// The block has `size + TRAILER_SIZE` writable bytes.
@@ -109,7 +117,13 @@ impl Valid {
     /// What the trailer names.
     #[inline(always)]
     fn name(self) -> u32 {
-        (self.word >> 32) as u32
+        name_in(self.word)
+    }
+
+    /// [`CHARGED`], or 0 for a block that no budget counts.
+    #[inline(always)]
+    pub(crate) fn charge(self) -> u32 {
+        (self.word >> 32) as u32 & CHARGED
     }
 
     /// What the trailer names, if that is a record.
@@ -117,6 +131,11 @@ impl Valid {
     pub(crate) fn record(self) -> Option<u32> {
         (!live::is_site(self.name())).then(|| self.name())
     }
+}
+
+#[inline(always)]
+fn name_in(word: u64) -> u32 {
+    (word >> 32) as u32 & !CHARGED
 }
 
 /// The trailer of a whole and live block; `None` where something is wrong.
@@ -128,12 +147,12 @@ pub(crate) unsafe fn read(block: *const u8, size: usize) -> Option<Valid> {
     // SAFETY: the caller's promise.
     let word = unsafe { checked(block, size) }?;
     // The check word alone would let one in 2^31 others pass.
-    let site = live::site_of((word >> 32) as u32)?;
+    let site = live::site_of(name_in(word))?;
     Some(Valid { word, site })
 }
 
-/// As [`read`], of a block without a record whose site lies below `end`; `None`
-/// also for others.
+/// As [`read`], of a block without a record or a charge whose site lies below
+/// `end`; `None` also for others.
 ///
 /// # Safety
 /// As for [`read`].
@@ -163,9 +182,8 @@ unsafe fn checked(block: *const u8, size: usize) -> Option<u64> {
 pub(crate) fn judge(address: usize, found: [u8; TRAILER_SIZE]) -> Trailer {
     let found = u64::from_le_bytes(found);
     let key = KEY.load(Ordering::Relaxed);
-    let name = (found >> 32) as u32;
-    let Some(site) = live::site_of(name) else { return Trailer::Unknown };
-    let live = check_word(address, name, key);
+    let Some(site) = live::site_of(name_in(found)) else { return Trailer::Unknown };
+    let live = check_word(address, (found >> 32) as u32, key);
     if found as u32 == live {
         Trailer::Live { site }
     } else if found as u32 == live ^ TOMBSTONE {

@@ -8,6 +8,7 @@ pub mod churn;
 pub mod cli;
 pub mod clones;
 pub mod confine;
+pub mod counting;
 pub mod disk;
 pub mod figures;
 pub mod folder;

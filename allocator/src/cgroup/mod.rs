@@ -35,6 +35,13 @@ pub(crate) fn memory() -> Option<Cgroup> {
     memory_below(b"")
 }
 
+/// How much memory the process may have at most, bytes: its group's limit, if that is
+/// below the machine's memory.
+pub(crate) fn memory_max() -> Option<u64> {
+    let limit = memory().and_then(|group| group.limit);
+    limit.into_iter().chain(machine_memory()).min()
+}
+
 /// The machine's memory, bytes.
 pub(crate) fn machine_memory() -> Option<u64> {
     machine_memory_below(b"")

@@ -7,7 +7,7 @@ use scrubjay_log_format::{cell, header, process, tag as tag_format};
 use crate::limits::TAGS_MAX;
 use crate::site::inherited;
 use crate::store::{self, Store};
-use crate::{control, frames, journal, modules, os, site, tag, thread, vault};
+use crate::{control, frames, journal, ledger, modules, os, site, tag, thread, vault};
 
 use super::{BEGINNING, BEGUN, BLIND, STAGE, anonymous, open_log, put_in_force};
 
@@ -102,6 +102,7 @@ pub(super) fn begin_as_child() {
         store.process()[word].store(value, Ordering::Relaxed);
     }
     inherit(store);
+    ledger::copy_external(parents, store, tag::count());
     inherited::hand_on(store);
     thread::here(|here| {
         here.slot.set(None);

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::control::control;
 use crate::line::Line;
 use crate::site::counters;
-use crate::{frames, helper, journal, late, registry, site, store, tag, thread};
+use crate::{frames, helper, journal, late, ledger, registry, site, store, tag, thread};
 
 use super::{begin_now, prepare_stacks, put_in_force};
 
@@ -64,6 +64,7 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
             }
         }
     }
+    ledger::copy_external(before, store, tag::count());
     late::copy_laggards(store);
     journal::forget_orphans();
     registry::begin_move(before);

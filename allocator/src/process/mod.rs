@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use scrubjay_log_format::{Mode, process};
 
+use crate::budget::{self, TOTAL};
 use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
 use crate::control::{
@@ -99,6 +100,9 @@ fn begin(config: &Config) {
         registers::switch_on();
     }
     tag::choose_untagged(config.wipe);
+    if let Some(budget) = config.budget {
+        tag::cover(TOTAL, Some(tag::limits_of(budget)));
+    }
     let store = match config.log {
         Some(name) => open_log(name.as_bytes(), config, 0, 1, |_| ()),
         None => None,
@@ -137,6 +141,16 @@ fn prepare_stacks(store: &Store, mode: Mode) {
     }
 }
 
+/// Gets the unwinder ready where a budget may refuse an allocation in a mode without
+/// stacks: a refusal is told with its stack. Not within an allocation.
+pub(crate) fn prepare_refusals(store: &Store) {
+    let config = store.config();
+    if config.stacks != Some(false) && !config.has_stacks(store.mode()) {
+        own::account(capture::prepare);
+        modules::note(store);
+    }
+}
+
 fn put_in_force(store: &'static Store) {
     store::set_current(store);
     put_mode_in_force(store, store.mode());
@@ -153,6 +167,7 @@ fn put_mode_in_force(store: &Store, mode: Mode) {
         | flag(mode != Mode::Sample && has_stacks, STACKS)
         | flag(store.config().verify, VERIFY)
         | flag(store.config().live, LIVE)
+        | control::generation()
         | store.epoch() << EPOCH_SHIFT;
     let told = mode as u64 | if has_stacks { process::MODE_STACKS } else { 0 };
     store.process()[process::MODE].store(told, Ordering::Relaxed);
@@ -223,6 +238,9 @@ extern "C" fn constructor() {
     crate::inherit::knock();
     if let Some(store) = store::current() {
         prepare_stacks(store, store.mode());
+        if budget::has_budget(TOTAL) {
+            prepare_refusals(store);
+        }
     }
     helper::start();
 }
@@ -314,7 +332,9 @@ fn look_up_in_old(here: &Here, slot: &'static Slot) -> Place {
     let tag = here.tag.get();
     // Without a cell of its own the thread counts in the shared ones.
     let cell = slot.cell(tag).or_else(|| cell_or_take(slot, tag));
-    here.cell.set(cell.filter(|_| tag::policy(tag).is_plain()));
+    let policy = tag::policy(tag);
+    here.cell.set(cell.filter(|_| policy.is_plain()));
+    here.set_budgeted(policy.is_budgeted());
     Place::Own
 }
 
@@ -367,6 +387,7 @@ extern "C" fn process_exits() {
         }
     });
     frames::write_now(store);
+    tag::declare_budgets(store);
     mark_end(store, process::STATE_EXITED);
 }
 

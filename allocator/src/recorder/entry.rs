@@ -8,6 +8,7 @@ use scrubjay_log_format::cell::{
 };
 
 use super::{Released, count_dropped, leave_record, name_of, site_of_now, thread_number};
+use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
 use crate::control::{self, JOURNAL, SAMPLE, STACKS};
 use crate::journal::{self, What};
@@ -80,6 +81,28 @@ impl Entry<'_> {
         let interval = store::current().map_or(1, |store| store.config().sample_interval);
         sampling::draw(here, interval);
         site_of_now(here, tag, true)
+    }
+
+    /// The site of an allocation that a budget refuses: with its stack wherever stacks
+    /// can be had.
+    #[cold]
+    pub(crate) fn site_of_refusal(&self, tag: u32) -> u32 {
+        let here = self.here;
+        let engine = capture::engine();
+        let Some(store) = store::current() else { return tag };
+        if matches!(self.place, Place::Nowhere) || engine == Engine::None {
+            return tag;
+        }
+        // What a mode without stacks has not looked up.
+        let (depth, bounds) = (here.stack_depth.get(), here.bounds.get());
+        if depth == 0 {
+            here.stack_depth.set(store.config().stack_depth);
+            here.bounds.set(Bounds::of_thread());
+        }
+        let site = site_of_now(here, tag, false);
+        here.stack_depth.set(depth);
+        here.bounds.set(bounds);
+        site
     }
 
     /// A block was allocated. Answers what its trailer is to name.

@@ -160,7 +160,7 @@ fn newest_of(tag: u32) -> Option<u32> {
 }
 
 /// All sites of a tag but its own, the newest first.
-fn all_of(tag: u32) -> impl Iterator<Item = u32> {
+pub(crate) fn all_of(tag: u32) -> impl Iterator<Item = u32> {
     let before = |site: &u32| {
         let before = BEFORE[*site as usize % SITES_MAX].load(Ordering::Relaxed);
         Some(before).filter(|&site| site != 0)

@@ -83,6 +83,13 @@ fn note(
     true
 }
 
+/// What is live of a site, but for what threads' caches have of it.
+pub(crate) fn live_bytes(store: &Store, site: u32) -> u64 {
+    let Some(counters) = store.site_counters(site) else { return 0 };
+    let live = if super::is_sample(site) { live_of_sample(counters) } else { live_of(counters) };
+    live[BYTES]
+}
+
 fn difference(counters: &SiteCounters, added: usize, taken: usize) -> u64 {
     let word = |index: usize| -> &AtomicU64 { &counters[index] };
     word(added).load(Ordering::Relaxed).wrapping_sub(word(taken).load(Ordering::Relaxed))

@@ -7,6 +7,7 @@
 mod chunks;
 mod notes;
 mod places;
+mod pressure;
 #[cfg(feature = "leak-check")]
 mod scans;
 mod tables;
@@ -32,9 +33,9 @@ use words::ScanWords;
 pub(crate) use chunks::Room;
 pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
-    Cell, DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, ProcessWords,
-    RegistryWords, RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords, TagPeakWords,
-    ThreadWords, TotalsWords, cell_of, store_bytes,
+    BudgetWords, Cell, DeclarationWords, ExternalWords, ModuleWords, MomentWords, NodeWords,
+    NoteWords, Page, PressureWords, ProcessWords, RegistryWords, RowWords, SiteCounters, SitePage,
+    SitePeakWords, SiteWords, TagPeakWords, ThreadWords, TotalsWords, cell_of, store_bytes,
 };
 
 /// What never changes about a store.

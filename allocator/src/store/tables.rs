@@ -4,23 +4,24 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
-    ChunkKind, cell, frame, module, note, peak, registry, site, stack, tag, thread,
+    ChunkKind, cell, external, frame, module, note, peak, pressure, registry, site, stack, tag,
+    thread,
 };
 
 #[cfg(feature = "leak-check")]
 use crate::limits::SCAN_RECORDS_MAX;
 use crate::limits::{
-    CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, NOTES_MAX, SITE_PAGES_MAX,
-    SITES_MAX, STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
+    BUDGETS_MAX, CELL_PAGES_MAX, FRAMES_MAX, GROUPS_MAX, LOCK_TRIES_MAX, MODULES_MAX, NOTES_MAX,
+    PRESSURE_EVENTS_MAX, SITE_PAGES_MAX, SITES_MAX, STACK_NODES_MAX, TAGS_MAX, THREAD_SLOTS_MAX,
 };
 use crate::os;
 #[cfg(feature = "leak-check")]
 use scrubjay_log_format::scan;
 
 use super::{
-    DeclarationWords, ModuleWords, MomentWords, NodeWords, NoteWords, Page, RegistryWords,
-    RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords, Store, TagPeakWords, ThreadWords,
-    TotalsWords,
+    BudgetWords, DeclarationWords, ExternalWords, ModuleWords, MomentWords, NodeWords, NoteWords,
+    Page, PressureWords, RegistryWords, RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords,
+    Store, TagPeakWords, ThreadWords, TotalsWords,
 };
 
 /// How many chunks a table needs in a log of the smallest chunks.
@@ -62,6 +63,9 @@ pub(super) struct Tables {
     site_pages: Table<{ directory_size(SITE_PAGES_MAX, site::CACHE_PAGE_SIZE) }>,
     modules: Table<{ directory_size(MODULES_MAX, module::SIZE) }>,
     notes: Table<{ directory_size(NOTES_MAX, note::SIZE) }>,
+    external: Table<{ directory_size(TAGS_MAX, external::SIZE) }>,
+    budgets: Table<{ directory_size(BUDGETS_MAX, pressure::BUDGET_SIZE) }>,
+    pressure: Table<{ directory_size(PRESSURE_EVENTS_MAX, pressure::EVENT_SIZE) }>,
     #[cfg(feature = "leak-check")]
     scans: Table<{ directory_size(SCAN_RECORDS_MAX, scan::SIZE) }>,
 }
@@ -236,6 +240,26 @@ impl Store {
     #[cfg(feature = "leak-check")]
     pub(super) fn scan_record_or_take(&self, index: u32) -> Option<&'static super::ScanWords> {
         self.record_or_take(&self.tables.scans, ChunkKind::Scans, index)
+    }
+
+    /// A tag's memory that no allocator sees, if its chunk is there.
+    pub(crate) fn external(&self, tag: u32) -> Option<&'static ExternalWords> {
+        self.record(&self.tables.external, tag)
+    }
+
+    /// The same, taken if need be.
+    pub(crate) fn external_or_take(&self, tag: u32) -> Option<&'static ExternalWords> {
+        self.record_or_take(&self.tables.external, ChunkKind::External, tag)
+    }
+
+    /// A budget.
+    pub(super) fn budget_or_take(&self, index: u32) -> Option<&'static BudgetWords> {
+        self.record_or_take(&self.tables.budgets, ChunkKind::Budgets, index)
+    }
+
+    /// What happened to budgets, by its place in the ring.
+    pub(super) fn pressure_event_or_take(&self, index: u32) -> Option<&'static PressureWords> {
+        self.record_or_take(&self.tables.pressure, ChunkKind::PressureEvents, index)
     }
 
     /// A note, if its chunk is there.

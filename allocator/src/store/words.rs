@@ -3,7 +3,8 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use scrubjay_log_format::{
-    cell, frame, module, note, peak, process, registry, site, stack, tag, thread,
+    cell, external, frame, module, note, peak, pressure, process, registry, site, stack, tag,
+    thread,
 };
 
 use crate::limits::TAGS_PER_GROUP;
@@ -43,6 +44,12 @@ pub(crate) type NoteWords = [AtomicU64; note::SIZE / 8];
 /// A record of a scan.
 #[cfg(feature = "leak-check")]
 pub(crate) type ScanWords = [AtomicU64; scrubjay_log_format::scan::SIZE / 8];
+/// A budget.
+pub(crate) type BudgetWords = [AtomicU64; pressure::BUDGET_WORD_COUNT];
+/// What happened to one.
+pub(crate) type PressureWords = [AtomicU64; pressure::EVENT_WORD_COUNT];
+/// A tag's memory that no allocator sees.
+pub(crate) type ExternalWords = [AtomicU64; external::WORD_COUNT];
 /// The process's words.
 pub(crate) type ProcessWords = [AtomicU64; process::WORD_COUNT];
 

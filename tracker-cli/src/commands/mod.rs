@@ -1,6 +1,7 @@
 //! The command line: questions are top-level commands, upkeep of the file
 //! stands under `log`.
 
+mod budgets;
 mod check;
 mod leaks;
 mod log;
@@ -78,6 +79,12 @@ pub enum Command {
     /// told, for a tag without a budget, and for a budget whose tag is not in
     /// the run.
     Check(check::Arguments),
+    /// How much memory the process and its tags might have, what was refused for
+    /// want of room, and which function asked
+    ///
+    /// A log keeps the last 256 events: allocations that were refused, and soft
+    /// limits that were passed, with what held most then.
+    Budgets(budgets::Arguments),
     /// Where every allocated byte went: live, wiped, or released unwiped and why
     ///
     /// For every tag and in total: allocated (+ inherited by a fork) = live +
@@ -116,6 +123,7 @@ impl Command {
             Self::Timeline(arguments) => timeline::run(arguments, session),
             Self::Leaks(arguments) => leaks::run(arguments, session),
             Self::Check(arguments) => check::run(arguments, session),
+            Self::Budgets(arguments) => budgets::run(arguments, session),
             Self::Wipes(arguments) => wipes::run(arguments, session),
             Self::Log(command) => command.run(session),
         }

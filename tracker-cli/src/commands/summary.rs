@@ -7,6 +7,7 @@ use scrubjay_log_format::process;
 use serde::Serialize;
 
 use super::Log;
+use super::budgets::{self, BudgetRow};
 use super::losses::Losses;
 use super::rows::{LevelRow, TagRow, Totals, frame_rows, level_table, tag_rows};
 use crate::analysis::clock::Clock;
@@ -28,7 +29,17 @@ struct Summary {
     totals: Totals,
     peak: Peak,
     tags: Vec<TagRow>,
+    external: Vec<ExternalRow>,
+    budgets: Vec<BudgetRow>,
     losses: Losses,
+}
+
+/// Memory that no allocator sees; part of the peaks.
+#[derive(Serialize)]
+struct ExternalRow {
+    tag: String,
+    bytes: u64,
+    peak_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -51,6 +62,8 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
         totals: Totals::new(&ledger.totals()),
         peak: peak_of(&file, &ledger),
         tags: tag_rows(&file, &ledger),
+        external: external_rows(&ledger),
+        budgets: budgets::rows(&ledger),
         losses: Losses::new(&file, &ledger),
     };
     if session.is_json() {
@@ -61,6 +74,11 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
     }
     session.report(&file, &ledger.damages);
     session.end()
+}
+
+fn external_rows(ledger: &Ledger) -> Vec<ExternalRow> {
+    let row = |(tag, bytes, peak_bytes)| ExternalRow { tag: ledger.name(tag), bytes, peak_bytes };
+    ledger.budgets.externals().map(row).collect()
 }
 
 fn peak_of(file: &LogFile, ledger: &Ledger) -> Peak {
@@ -82,6 +100,8 @@ impl Summary {
         self.write_totals(out)?;
         self.write_peak(out, is_narrow)?;
         self.write_tags(out, is_narrow)?;
+        self.write_external(out, is_narrow)?;
+        self.write_budgets(out, is_narrow)?;
         let losses = self.losses.sentences(self.run.events_in_flight);
         writeln!(out, "\n{}", text::heading("Losses"))?;
         if losses.is_empty() {
@@ -187,6 +207,31 @@ impl Summary {
         }
         if peak.tags.len() > 8 {
             writeln!(out, "  and {} more tags", peak.tags.len() - 8)?;
+        }
+        Ok(())
+    }
+
+    fn write_external(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        if self.external.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", text::heading("Memory that no allocator sees, part of the peaks"))?;
+        let mut table = text::Table::new(&["tag", "external", "at most"], is_narrow);
+        for row in &self.external {
+            table.row([row.tag.clone(), text::size(row.bytes), text::size(row.peak_bytes)]);
+        }
+        write!(out, "{table}")?;
+        Ok(())
+    }
+
+    fn write_budgets(&self, out: &mut Output, is_narrow: bool) -> Result<(), Error> {
+        if self.budgets.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", text::heading("Budgets"))?;
+        budgets::write_rows(&self.budgets, out, is_narrow)?;
+        if self.budgets.iter().any(|row| row.refused_count > 0) {
+            writeln!(out, "  Who was refused: scrubjay budgets")?;
         }
         Ok(())
     }
