@@ -10,10 +10,17 @@ static OWN: Tag = Tag::new("scrubjay").exempt();
 /// Runs `then`, whose allocations are scrubjay's. Not within an allocation, nor
 /// with the lock on tags.
 pub(crate) fn account<T>(then: impl FnOnce() -> T) -> T {
-    let before = enter(OWN.index());
-    let done = then();
-    enter(before);
-    done
+    let _back = Back(enter(OWN.index()));
+    then()
+}
+
+/// Gives the thread its tag back, also where others' code panics within.
+struct Back(u32);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        enter(self.0);
+    }
 }
 
 /// Whether a tag is that of what scrubjay allocates for itself.
