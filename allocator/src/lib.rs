@@ -85,6 +85,14 @@ mod copy;
 #[expect(unsafe_code, reason = "looks at the bytes of a damaged block")]
 mod damage;
 mod dump;
+#[cfg(any(
+    feature = "open-metrics",
+    feature = "metrics",
+    feature = "opentelemetry",
+    feature = "metrics-page"
+))]
+#[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+pub mod exports;
 mod external;
 mod frames;
 #[expect(unsafe_code, reason = "calls the C library's functions")]
@@ -194,6 +202,10 @@ pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
 #[cfg(feature = "leak-check")]
 pub use context::{Adopted, Context, Following};
 pub use dump::{dump, start_log};
+#[cfg(feature = "open-metrics")]
+pub use exports::open_metrics::open_metrics;
+#[cfg(feature = "metrics-page")]
+pub use exports::page::{MetricsPage, MetricsPageError};
 pub use external::{External, OverBudget};
 pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]

@@ -1,6 +1,9 @@
 //! Every limit of the allocator. What exceeds one is counted, and shown by
 //! every report.
 
+#[cfg(any(feature = "metrics", feature = "opentelemetry", feature = "metrics-page"))]
+use core::time::Duration;
+
 use scrubjay_log_format as format;
 
 /// Threads that can have a slot of their own at one time; those beyond share
@@ -77,6 +80,35 @@ pub(crate) const SCAN_PAUSE_MAX_NS: u64 = 1_000_000_000;
 /// The shortest time between two scans at intervals, in nanoseconds.
 #[cfg(feature = "leak-check")]
 pub(crate) const SCAN_INTERVAL_MIN_NS: u64 = 10_000_000;
+/// The shortest time between two publications of live figures.
+#[cfg(feature = "metrics")]
+pub(crate) const PUBLISH_INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// Instruments that are asked within so long may be of one collection.
+#[cfg(feature = "opentelemetry")]
+pub(crate) const OBSERVED_AGE_MAX: Duration = Duration::from_secs(1);
+/// Connections of a metrics page at one time; the next ones wait in the kernel's
+/// queue.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_CONNECTIONS_MAX: usize = 8;
+/// Greatest size of a request's head, bytes; a longer one is refused.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_REQUEST_SIZE_MAX: usize = 8 << 10;
+/// How long a request may take to come, whole.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_REQUEST_TIME: Duration = Duration::from_secs(3);
+/// How long an answer may take to go, whole.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long, and for how many bytes more, a client is listened to that has its
+/// answer: closed earlier, the connection would take the answer with it.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_PARTING_TIME: Duration = Duration::from_secs(1);
+/// See [`PAGE_PARTING_TIME`].
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_PARTING_SIZE_MAX: usize = 256 << 10;
+/// How long nobody is let in when the system has no room for a connection.
+#[cfg(feature = "metrics-page")]
+pub(crate) const PAGE_REST_TIME: Duration = Duration::from_millis(200);
 
 /// Frames in the ring, unless told otherwise: halved when full, so that any
 /// run has at least 500 points.

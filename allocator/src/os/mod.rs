@@ -3,6 +3,8 @@
 //! None of them allocates through Rust's global allocator.
 
 mod apart;
+#[cfg(feature = "metrics-page")]
+mod awaited;
 mod files;
 mod guarded;
 mod memory;
@@ -17,6 +19,8 @@ mod threads;
 mod time;
 
 pub(crate) use apart::{open_file, read_memory, read_on, run_apart, without_signals};
+#[cfg(feature = "metrics-page")]
+pub(crate) use awaited::{Awaited, wait_for};
 pub(crate) use files::{
     NoRoom, close, create_file, identity, lock_file, read_file, remove_file, reserve_file, write_at,
 };
