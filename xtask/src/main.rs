@@ -10,6 +10,7 @@ mod bench;
 mod callgrind;
 mod ci;
 mod demo;
+mod exports;
 mod foreign;
 mod instructions;
 mod leaks;

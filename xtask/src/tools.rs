@@ -1,8 +1,10 @@
 //! Programs that a check needs: found, installed, or asked for.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::workspace;
 
@@ -73,6 +75,51 @@ pub fn miri() -> Result<(), String> {
         return Ok(());
     }
     Err("needs `rustup toolchain install nightly --component miri,rust-src`".to_owned())
+}
+
+/// A Python of its own in this folder, with packages from PyPI; otherwise the reason
+/// why not.
+pub fn python(folder: &Path, packages: &[&str]) -> Result<PathBuf, String> {
+    let python = folder.join("bin/python");
+    let install = || -> Result<()> {
+        let folder = folder.to_str().context("a path of text")?;
+        workspace::run(&mut workspace::command("python3", &["-m", "venv", folder])?)?;
+        let python = python.to_str().context("a path of text")?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        workspace::run(workspace::command(python, &pip)?.args(packages))
+    };
+    let hint = format!("needs Python with venv, and {}", packages.join(", "));
+    install().map_err(|error| format!("{hint}; trying it gave: {error:#}"))?;
+    Ok(python)
+}
+
+/// A program of a Debian package: the system's own, or one that is unpacked into this
+/// folder, so that no service of the package is started; otherwise the reason why not.
+pub fn unpacked(package: &str, program: &str, folder: &Path) -> Result<PathBuf, String> {
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&places).collect();
+    places.push(folder.join("usr/bin"));
+    let found = || places.iter().map(|place| place.join(program)).find(|path| path.is_file());
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    let unpack = || -> Result<()> {
+        workspace::remove(folder)?;
+        fs::create_dir_all(folder)?;
+        if is_root() {
+            workspace::run(&mut apt(&["update", "-qq"])?)?;
+        }
+        workspace::run(apt(&["download", "-qq", package])?.current_dir(folder))?;
+        for entry in fs::read_dir(folder)? {
+            let archive = entry?.path();
+            let mut command = workspace::command("dpkg-deb", &["--extract"])?;
+            workspace::run(command.arg(archive).arg(folder))?;
+        }
+        Ok(())
+    };
+    let hint = format!("{program} is missing: it is part of Debian's package {package}");
+    unpack().map_err(|error| format!("{hint}; trying it gave: {error:#}"))?;
+    found().ok_or(hint)
 }
 
 fn apt(arguments: &[&str]) -> Result<Command> {
