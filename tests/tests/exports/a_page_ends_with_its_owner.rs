@@ -1,5 +1,5 @@
 //! Once dropped nobody answers, the thread is gone and the port is free; clients
-//! that it was at do not hold it up. A forked child's copy ends nothing.
+//! that it was at do not hold it up.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
