@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use crate::budgets::{BudgetStatus, budgets};
 use crate::report::{Report, TagStats};
 use crate::{os, own};
 
 /// The figures of one moment.
 #[derive(Debug)]
 pub(super) struct Figures {
-    pub(super) report: Report,
+    report: Report,
+    budgets: Vec<BudgetStatus>,
     /// What the kernel holds for the process, where it tells.
     resident_bytes: Option<u64>,
 }
@@ -17,7 +19,11 @@ impl Figures {
     /// Takes them. Costs some 20 µs and about 5 ns a thread and tag; what it
     /// allocates is scrubjay's.
     pub(super) fn now() -> Self {
-        own::account(|| Self { report: Report::now(), resident_bytes: resident_bytes() })
+        own::account(|| Self {
+            report: Report::now(),
+            budgets: budgets(),
+            resident_bytes: resident_bytes(),
+        })
     }
 }
 
@@ -53,9 +59,14 @@ pub(super) enum Unit {
 enum Of {
     /// One for each tag.
     Tag(fn(&TagStats) -> u64),
+    /// One for each budget that has it.
+    Budget(fn(&BudgetStatus) -> Option<u64>),
     /// One for the process; `None` where the system does not tell.
     Process(fn(&Figures) -> Option<u64>),
 }
+
+/// What tells the figures of a family apart: labels, as all exporters name them.
+pub(super) type Labels = Vec<(&'static str, &'static str)>;
 
 /// One figure, under all its names.
 #[allow(dead_code, reason = "no form has both names")]
@@ -73,25 +84,20 @@ pub(super) struct Family {
 }
 
 impl Family {
-    /// One figure for each tag, or the process's; none where the system does not
-    /// tell.
-    pub(super) fn values<'a>(&self, now: &'a Figures) -> Vec<(Option<&'a TagStats>, u64)> {
+    /// One figure for each tag, each budget, or the process; none where there is none.
+    pub(super) fn values(&self, now: &Figures) -> Vec<(Labels, u64)> {
+        let class = |tag: &TagStats| if tag.is_secret { "secret" } else { "public" };
+        let of_tag = |tag: &TagStats| vec![("tag", tag.name), ("class", class(tag))];
+        let of_budget = |budget: &BudgetStatus| vec![("budget", budget.name)];
         match self.of {
-            Of::Tag(read) => now.report.tags.iter().map(|tag| (Some(tag), read(tag))).collect(),
-            Of::Process(read) => read(now).map(|value| (None, value)).into_iter().collect(),
+            Of::Tag(read) => now.report.tags.iter().map(|tag| (of_tag(tag), read(tag))).collect(),
+            Of::Budget(read) => {
+                let known = |budget| Some((of_budget(budget), read(budget)?));
+                now.budgets.iter().filter_map(known).collect()
+            }
+            Of::Process(read) => read(now).map(|value| (Vec::new(), value)).into_iter().collect(),
         }
     }
-}
-
-/// A tag's name and class, as labels.
-#[cfg(any(feature = "open-metrics", feature = "metrics"))]
-pub(super) fn labels(tag: &TagStats) -> [(&'static str, &'static str); 2] {
-    [("tag", tag.name), ("class", class(tag))]
-}
-
-/// A tag's class, as all exporters name it.
-pub(super) fn class(tag: &TagStats) -> &'static str {
-    if tag.is_secret { "secret" } else { "public" }
 }
 
 macro_rules! family {
@@ -149,6 +155,25 @@ pub(super) const FAMILIES: &[Family] = &[
     family!("scrubjay_unwiped_bytes_total", "scrubjay.tag.unwiped",
         Counter Bytes of Tag |tag| tag.unwiped_bytes,
         "Freed bytes that were left as they were, by policy."),
+    family!("scrubjay_external_bytes", "scrubjay.tag.external",
+        Amount Bytes of Tag |tag| tag.external_bytes,
+        "Bytes that no allocator sees, as the program says; no part of the live bytes."),
+    family!("scrubjay_budget_limit_bytes", "scrubjay.budget.limit",
+        Mark Bytes of Budget |budget| budget.hard_bytes, "The hard limit of a budget."),
+    family!("scrubjay_budget_soft_limit_bytes", "scrubjay.budget.soft_limit",
+        Mark Bytes of Budget |budget| budget.soft_bytes, "The soft limit of a budget."),
+    family!("scrubjay_budget_charged_bytes", "scrubjay.budget.charged",
+        Mark Bytes of Budget |budget| Some(budget.charged_bytes),
+        "What the blocks take that count in a budget."),
+    family!("scrubjay_budget_refused_allocations_total", "scrubjay.budget.refusals",
+        Counter Ones of Budget |budget| Some(budget.refused_count),
+        "Allocations that found no room in a budget."),
+    family!("scrubjay_budget_refused_bytes_total", "scrubjay.budget.refused",
+        Counter Bytes of Budget |budget| Some(budget.refused_bytes),
+        "Bytes that found no room in a budget."),
+    family!("scrubjay_budget_soft_passes_total", "scrubjay.budget.soft_passes",
+        Counter Ones of Budget |budget| Some(budget.soft_count),
+        "How often a soft limit was passed."),
     family!("scrubjay_process_live_bytes", "scrubjay.process.live",
         Amount Bytes of Process |now| Some(now.report.total.live_bytes),
         "Bytes live now, of all tags."),

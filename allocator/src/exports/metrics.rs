@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use super::background::{Background, End};
-use super::families::{self, FAMILIES, Family, Figures, Kind, labels};
+use super::families::{self, FAMILIES, Family, Figures, Kind};
 use crate::limits::PUBLISH_INTERVAL_MIN;
 use crate::own;
 
@@ -54,8 +54,7 @@ pub fn publish() {
 
 impl Family {
     fn publish(&self, now: &Figures) {
-        for (tag, value) in self.values(now) {
-            let labels: Vec<_> = tag.into_iter().flat_map(labels).collect();
+        for (labels, value) in self.values(now) {
             match self.kind {
                 Kind::Counter => counter!(self.name, &labels).absolute(value),
                 Kind::Amount | Kind::Mark => gauge!(self.name, &labels).set(value as f64),

@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry;
 
-use super::families::{FAMILIES, Family, Figures, Kind, Unit, labels};
+use super::families::{FAMILIES, Family, Figures, Kind, Unit};
 use crate::own;
 
 /// The content type of what [`crate::open_metrics`] gives.
@@ -76,9 +76,11 @@ impl Family {
         }
         let (stem, unit) = self.parts();
         let mut encoder = encoder.encode_descriptor(stem, self.help, unit.as_ref(), self.form())?;
-        values.into_iter().try_for_each(|(tag, value)| match tag.map(labels) {
-            Some(labels) => self.encode_value(value, &mut encoder.encode_family(&labels)?),
-            None => self.encode_value(value, &mut encoder),
+        values.into_iter().try_for_each(|(labels, value)| {
+            if labels.is_empty() {
+                return self.encode_value(value, &mut encoder);
+            }
+            self.encode_value(value, &mut encoder.encode_family(&labels)?)
         })
     }
 

@@ -7,14 +7,19 @@ use std::time::Instant;
 use ::opentelemetry::KeyValue;
 use ::opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use super::families::{FAMILIES, Family, Figures, Kind, Unit, class};
+use super::families::{FAMILIES, Family, Figures, Kind, Unit};
 use crate::limits::OBSERVED_AGE_MAX;
 use crate::own;
 
-/// Whose tag a figure is: an attribute's name.
-const TAG: &str = "scrubjay.tag";
-/// The tag's class, `public` or `secret`.
-const CLASS: &str = "scrubjay.class";
+/// An attribute's name, for a label's.
+fn attribute(label: &'static str) -> &'static str {
+    match label {
+        "tag" => "scrubjay.tag",
+        "class" => "scrubjay.class",
+        "budget" => "scrubjay.budget",
+        other => other,
+    }
+}
 
 /// Figures are observed while it lives: see [`observe`].
 #[derive(Debug)]
@@ -135,14 +140,11 @@ impl Family {
     }
 
     fn tell(&self, now: &Figures, tell: &dyn Fn(u64, &[KeyValue])) {
-        for (tag, value) in self.values(now) {
-            match tag {
-                Some(tag) => {
-                    let class = KeyValue::new(CLASS, class(tag));
-                    tell(value, &[KeyValue::new(TAG, tag.name), class]);
-                }
-                None => tell(value, &[]),
-            }
+        for (labels, value) in self.values(now) {
+            let attributes: Vec<_> = (labels.into_iter())
+                .map(|(label, text)| KeyValue::new(attribute(label), text))
+                .collect();
+            tell(value, &attributes);
         }
     }
 }

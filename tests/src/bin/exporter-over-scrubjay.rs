@@ -9,13 +9,13 @@ use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use scrubjay::{MetricsPage, Report, Scrubjay, Tag};
+use scrubjay::{Budget, MetricsPage, Report, Scrubjay, Tag};
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
 
 static TAGS: [Tag; 5] = [
-    Tag::new("model/weights"),
+    Tag::new("model/weights").budget(Budget::hard(8 << 20).soft_limit(4 << 20)),
     Tag::new("prompt").secret(),
     Tag::new("spared").wipe(false),
     Tag::new("a \"quoted\" \\ and\nbroken name} 1"),

@@ -31,6 +31,20 @@ pub fn child(_: &[String]) {
         assert!(tag.live_bytes > 0 && tag.failed_count == 1 && tag.copied_bytes > 0, "{tag:?}");
         assert!(tag.wiped_bytes + tag.unwiped_bytes > 0, "{tag:?}");
     }
+    let budgets = scrubjay::budgets();
+    let limited = budgets.iter().find(|budget| budget.name == "limited").expect("it was set");
+    for (figure, value) in [
+        ("limit_bytes", 1 << 20),
+        ("soft_limit_bytes", 64 << 10),
+        ("charged_bytes", limited.charged_bytes),
+        ("refused_allocations_total", 1),
+        ("refused_bytes_total", limited.refused_bytes),
+        ("soft_passes_total", 1),
+    ] {
+        let sample = format!("scrubjay_budget_{figure}{{budget=\"limited\"}}");
+        assert_eq!(samples.get(&sample[..]), Some(&&value.to_string()[..]), "{sample}");
+    }
+    assert!(limited.refused_bytes >= 2_000_000, "{limited:?}");
     let of_process = |name: &str| samples[name].parse::<u64>().expect("a number");
     let sum = |figure: &str| -> u64 {
         let of_figure = samples.iter().filter(|(name, _)| name.starts_with(figure));

@@ -6,11 +6,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use scrubjay::{Tag, TagStats};
+use scrubjay::{Budget, Tag, TagStats};
 
 static WEIGHTS: Tag = Tag::new("export/weights");
 static PROMPT: Tag = Tag::new("export/prompt").secret();
 static SPARED: Tag = Tag::new("export/spared").wipe(false);
+/// Has room for one of the two blocks that are asked for.
+static LIMITED: Tag = Tag::new("limited").budget(Budget::hard(1 << 20).soft_limit(64 << 10));
 
 /// Tags whose figures stand still after [`work`].
 pub const TAGS: [&str; 3] = ["export/weights", "export/prompt", "export/spared"];
@@ -31,6 +33,9 @@ pub fn work() -> Left {
         assert!(Vec::<u8>::new().try_reserve_exact(isize::MAX as usize - 64).is_err());
         left.push(vec![4_u8; size]);
     }
+    let _scope = LIMITED.enter();
+    drop(black_box(vec![5_u8; 100_000]));
+    assert!(Vec::<u8>::new().try_reserve_exact(2_000_000).is_err());
     left
 }
 

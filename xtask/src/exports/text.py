@@ -28,6 +28,7 @@ FIGURES = {
     "returned_bytes": "returned_bytes_total",
     "carried_bytes": "carried_bytes_total",
     "unwiped_bytes": "unwiped_bytes_total",
+    "external_bytes": "external_bytes",
 }
 # What the report itself was made under.
 MOVING = {"untagged", "scrubjay"}
