@@ -1,96 +1,125 @@
-//! Contexts: the time in which what threads allocate is somebody's, with a bill
-//! of their own. Work that is handed on takes its context along.
+//! Contexts: the tag under which threads allocate, and for whom. Work that is
+//! handed on takes its context along.
 
 use core::fmt;
-use core::future::Future;
 use core::marker::PhantomData;
-use core::pin::Pin;
-use core::task::{self, Poll};
 
-use crate::{owner, thread};
+use crate::tag::{self, Tag};
+use crate::{owner, scope, thread};
 
-/// Whose the memory is that a piece of work allocates: a leak check's, or
-/// nobody's. A thread inherits that of the thread that started it; work that
-/// reaches a thread in another way is handed on by [`Context::adopt`], a future
-/// by [`Context::follow`].
+/// Under which tag a piece of work allocates, and whose its memory is: that of
+/// somebody with a bill of his own, such as a leak check, or nobody's.
 ///
-/// Contexts are beside tags: neither changes the other. A block stays its
-/// context's, whoever frees it.
+/// Work that reaches a thread by another way than a call is handed on: by
+/// [`Context::adopt`], a future by [`Context::follow`], a closure by
+/// [`Context::wrap`], an item of a channel by [`Context::carry`]. A block keeps
+/// tag and owner, whoever frees it.
 ///
 /// ```
-/// use scrubjay::Context;
+/// use scrubjay::{Context, Tag};
 ///
+/// static RESIZE: Tag = Tag::new("images/resize");
+///
+/// let scope = RESIZE.enter();
 /// let context = Context::current();
 /// rayon::spawn(move || {
 ///     let _adopted = context.adopt();
-///     // … allocates for whoever spawned it …
+///     // … allocates under the tag, for whoever spawned it …
 /// });
+/// # drop(scope);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Context {
-    /// 0 for nobody's.
+    /// 0 for nobody's, or [`KEPT`].
     owner: u32,
+    /// A tag's index, or [`KEPT`].
+    tag: u32,
 }
+
+/// What a context leaves as the thread has it.
+const KEPT: u32 = u32::MAX;
 
 /// While it lives, its thread works for a context. Leave in the reverse order,
 /// as `let` does by itself.
 #[must_use = "the context is the thread's only while this lives"]
 #[derive(Debug)]
 pub struct Adopted {
-    before: u32,
+    /// As the thread was, as far as that was changed.
+    before: Context,
     /// It is about its thread: it must not be sent to another.
     here: PhantomData<*const ()>,
 }
 
-/// A future that takes a context along: see [`Context::follow`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless they are polled"]
-pub struct Following<F> {
-    context: Context,
-    future: F,
-}
-
 impl Context {
-    /// That of the calling thread.
+    /// That of the calling thread, its tag included.
     #[inline]
     pub fn current() -> Self {
-        Self { owner: current_owner() }
+        let current = thread::here(|here| Self { owner: here.owner(), tag: here.tag.get() });
+        current.unwrap_or(Self { owner: 0, tag: 0 })
     }
 
-    /// Nobody's: for what outlives whoever is first to need it, such as the
-    /// threads of a pool that all share.
+    /// Nobody's, under whichever tag the thread has: for what outlives whoever is
+    /// first to need it, such as the threads of a pool that all share.
     pub const fn nobodys() -> Self {
-        Self { owner: 0 }
+        Self { owner: 0, tag: KEPT }
     }
 
+    /// A tag alone: the work stays for whom it is. The first call with a tag
+    /// registers it.
+    #[inline]
+    pub fn tagged(tag: &'static Tag) -> Self {
+        Self { owner: KEPT, tag: scope::index_of(tag) }
+    }
+
+    /// The same, under another tag.
+    #[inline]
+    pub fn with_tag(self, tag: &'static Tag) -> Self {
+        Self { tag: scope::index_of(tag), ..self }
+    }
+
+    #[cfg(feature = "leak-check")]
     pub(crate) const fn of(owner: u32) -> Self {
-        Self { owner }
+        Self { owner, tag: KEPT }
     }
 
     /// Has the calling thread work for this context until the answer is dropped.
-    /// One that has ended is nobody's. Costs about 2 ns.
+    /// An owner that has ended is nobody. Costs about 2 ns for each of tag and
+    /// owner.
     #[inline]
     pub fn adopt(self) -> Adopted {
-        Adopted { before: set_owner(self.owner), here: PhantomData }
+        Adopted { before: self.put(), here: PhantomData }
     }
 
-    /// Has a future work for this context whenever it is polled, on whichever
-    /// thread that happens.
-    pub const fn follow<F: Future>(self, future: F) -> Following<F> {
-        Following { context: self, future }
+    /// Has the calling thread work for this context until something else is said.
+    /// Answers what takes it back.
+    #[inline]
+    pub(crate) fn put(self) -> Self {
+        let mut before = Self { owner: KEPT, tag: KEPT };
+        if self.owner != KEPT {
+            before.owner = thread::here(|here| here.set_owner(self.owner)).unwrap_or(0);
+        }
+        if self.tag != KEPT {
+            before.tag = scope::activate(self.tag);
+        }
+        before
     }
 
     /// Whether it still is somebody's.
     pub fn is_live(self) -> bool {
-        owner::get(self.owner).is_some()
+        self.owner != KEPT && owner::get(self.owner).is_some()
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.owner {
-            0 => formatter.write_str("Context(nobody's)"),
-            owner => write!(formatter, "Context({owner})"),
+            KEPT => formatter.write_str("Context(")?,
+            0 => formatter.write_str("Context(nobody's, ")?,
+            owner => write!(formatter, "Context({owner}, ")?,
+        }
+        match self.tag {
+            KEPT => formatter.write_str("any tag)"),
+            tag => write!(formatter, "{})", tag::name_or_unknown(tag)),
         }
     }
 }
@@ -98,27 +127,6 @@ impl fmt::Debug for Context {
 impl Drop for Adopted {
     #[inline]
     fn drop(&mut self) {
-        set_owner(self.before);
+        self.before.put();
     }
-}
-
-impl<F: Future> Future for Following<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, waker: &mut task::Context<'_>) -> Poll<F::Output> {
-        let _adopted = self.context.adopt();
-        // SAFETY: the future is pinned as the whole is, which has neither a
-        // destructor nor another way to it.
-        let future = unsafe { self.map_unchecked_mut(|following| &mut following.future) };
-        future.poll(waker)
-    }
-}
-
-fn current_owner() -> u32 {
-    thread::here(|here| here.owner()).unwrap_or(0)
-}
-
-/// Has the calling thread's blocks be another owner's; answers whose they were.
-pub(crate) fn set_owner(owner: u32) -> u32 {
-    thread::here(|here| here.set_owner(owner)).unwrap_or(0)
 }

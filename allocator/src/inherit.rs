@@ -6,7 +6,6 @@ use core::ffi::{c_int, c_void};
 use core::mem;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::context::set_owner;
 use crate::own;
 use crate::thread;
 
@@ -64,7 +63,7 @@ unsafe extern "C-unwind" fn begin(work: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` made it for this thread alone.
     let work = unsafe { Box::from_raw(work.cast::<Work>()) };
     let Work { start, argument, owner } = *work;
-    set_owner(owner);
+    thread::here(|here| here.set_owner(owner));
     // SAFETY: the caller of `pthread_create` promised it.
     unsafe { start(argument) }
 }

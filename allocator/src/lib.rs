@@ -71,13 +71,12 @@ mod budgets;
 mod c_heap;
 #[expect(unsafe_code, reason = "reads the stack")]
 mod capture;
+mod carried;
 #[allow(dead_code, reason = "asked by nobody yet")]
 mod cgroup;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
 mod config;
-#[cfg(feature = "leak-check")]
-#[expect(unsafe_code, reason = "projects a pin")]
 mod context;
 mod control;
 #[expect(unsafe_code, reason = "copies a block")]
@@ -94,6 +93,8 @@ mod dump;
 #[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
 pub mod exports;
 mod external;
+#[expect(unsafe_code, reason = "projects a pin")]
+mod following;
 mod frames;
 #[expect(unsafe_code, reason = "calls the C library's functions")]
 mod heap;
@@ -198,15 +199,16 @@ pub use budgets::{
     BudgetStatus, Headroom, Pressure, PressureCause, PressureWatch, budgets, on_pressure,
     set_budget,
 };
+pub use carried::{Carried, spawn, spawn_by};
 pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
-#[cfg(feature = "leak-check")]
-pub use context::{Adopted, Context, Following};
+pub use context::{Adopted, Context};
 pub use dump::{dump, start_log};
 #[cfg(feature = "open-metrics")]
 pub use exports::open_metrics::open_metrics;
 #[cfg(feature = "metrics-page")]
 pub use exports::page::{MetricsPage, MetricsPageError};
 pub use external::{External, OverBudget};
+pub use following::{Following, Tagged};
 pub use inner::{Over, System};
 #[cfg(feature = "leak-check")]
 pub use leak_check::{

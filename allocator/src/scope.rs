@@ -23,17 +23,29 @@ impl Tag {
     /// take a page of cells.
     #[inline]
     pub fn enter(&'static self) -> Scope {
-        let index = match self.known_index() {
-            Some(index) => index,
-            None => first_index(self),
-        };
-        let before = thread::here(|here| {
-            let before = here.tag.get();
-            activate(here, index);
-            before
-        });
-        Scope { before: before.unwrap_or(0), here: PhantomData }
+        Scope { before: activate(index_of(self)), here: PhantomData }
     }
+}
+
+/// A tag's index, registered if need be; 0 for one that counts as untagged.
+#[inline]
+pub(crate) fn index_of(tag: &'static Tag) -> u32 {
+    match tag.known_index() {
+        Some(index) => index,
+        None => first_index(tag),
+    }
+}
+
+/// Makes a tag active on the calling thread, by its index; answers the one
+/// before.
+#[inline]
+pub(crate) fn activate(tag: u32) -> u32 {
+    let before = thread::here(|here| {
+        let before = here.tag.get();
+        set(here, tag);
+        before
+    });
+    before.unwrap_or(0)
 }
 
 /// Before the first event there is nowhere to register; and a budget has to be ready
@@ -49,7 +61,7 @@ fn first_index(tag: &'static Tag) -> u32 {
 }
 
 #[inline]
-fn activate(here: &Here, tag: u32) {
+fn set(here: &Here, tag: u32) {
     match here.slot.get().and_then(|slot| slot.cell(tag)) {
         Some(cell) => {
             here.tag.set(tag);
@@ -57,13 +69,13 @@ fn activate(here: &Here, tag: u32) {
             here.cell.set(policy.is_plain().then_some(cell));
             here.set_budgeted(policy.is_budgeted());
         }
-        None => activate_new(here, tag),
+        None => set_new(here, tag),
     }
 }
 
 /// A thread's first scope, or its first of a group of tags.
 #[cold]
-fn activate_new(here: &Here, tag: u32) {
+fn set_new(here: &Here, tag: u32) {
     here.tag.set(tag);
     // The next event looks its cell up.
     here.set_mode(0);
@@ -72,6 +84,6 @@ fn activate_new(here: &Here, tag: u32) {
 impl Drop for Scope {
     #[inline]
     fn drop(&mut self) {
-        thread::here(|here| activate(here, self.before));
+        activate(self.before);
     }
 }
