@@ -177,6 +177,8 @@ mod take;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
 mod thread_blocks;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;
