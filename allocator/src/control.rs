@@ -103,6 +103,8 @@ pub(crate) struct Control {
     pub(crate) slots: Lock,
     /// Guards the registry of tags, and with it the change of stores.
     pub(crate) tags: Lock,
+    /// Guards the making of tags by name.
+    pub(crate) families: Lock,
     /// Guards the orphan slot's journal chunk.
     pub(crate) orphans: Lock,
     /// Guards the blocks that are held back.
@@ -144,6 +146,7 @@ static PAGE: Page = Page {
         windows: Lock::new(),
         slots: Lock::new(),
         tags: Lock::new(),
+        families: Lock::new(),
         orphans: Lock::new(),
         quarantine: Lock::new(),
         modules: Lock::new(),

@@ -105,6 +105,7 @@ mod inherit;
 #[expect(unsafe_code, reason = "calls the wrapped allocator")]
 mod inner;
 mod journal;
+mod keyed_hash;
 mod late;
 #[cfg(feature = "leak-check")]
 #[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
@@ -172,6 +173,7 @@ mod stack;
 mod store;
 mod switch;
 mod tag;
+mod tag_family;
 #[expect(unsafe_code, reason = "takes blocks from the wrapped allocator")]
 mod take;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
@@ -233,4 +235,5 @@ pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_
 pub use stack::scrub_stack;
 pub use switch::{ModeError, set_mode};
 pub use tag::Tag;
+pub use tag_family::TagFamily;
 pub use vault_tag::Frozen;

@@ -21,6 +21,10 @@ pub(crate) const GROUPS_MAX: usize = format::GROUP_COUNT_MAX as usize;
 /// Greatest size of a tag's name in bytes; longer ones do not compile.
 pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
 
+/// Names beyond a family's bound that are told apart; it says no more than so many.
+/// 16 bytes each, for each family that is used.
+pub(crate) const FAMILY_OTHERS_MAX: usize = 4096;
+
 /// Sites, the stackless ones of tags included; blocks of those beyond count for
 /// their tag alone (`SITE_OVERFLOW_COUNT`). With what finds them, a site takes
 /// 32 + 128 + 128 bytes of the log and 22 of memory: 330 MB at most.

@@ -1,7 +1,7 @@
 //! A place for a reference that one thread sets and any may read.
 
-use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use core::{fmt, ptr};
 
 /// Empty (all zero bytes) or a reference that lives for ever.
 pub(crate) struct Published<T: 'static>(AtomicPtr<T>);
@@ -32,5 +32,11 @@ impl<T: Sync + 'static> Published<T> {
 
     pub(crate) fn set(&self, value: &'static T) {
         self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
+    }
+}
+
+impl<T: fmt::Debug + Sync + 'static> fmt::Debug for Published<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(formatter)
     }
 }

@@ -182,6 +182,11 @@ impl Tag {
         self
     }
 
+    /// A tag of another name with this one's policy.
+    pub(crate) const fn named(&self, name: &'static str) -> Self {
+        Self { name, index: AtomicU32::new(0), ..*self }
+    }
+
     /// The tag's name.
     pub const fn name(&self) -> &'static str {
         self.name
