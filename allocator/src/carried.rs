@@ -21,15 +21,15 @@ impl Context {
     /// never opened is dropped for its context, too.
     ///
     /// ```
-    /// use scrubjay::{Context, Tag};
+    /// use scrubjay::{Carried, Context, Tag};
     /// use std::sync::mpsc;
     ///
     /// static REQUEST: Tag = Tag::new("request");
     ///
-    /// let (sender, receiver) = mpsc::channel();
+    /// let (sender, receiver) = mpsc::channel::<Carried<String>>();
     /// let worker = std::thread::spawn(move || {
     ///     for carried in receiver {
-    ///         let (prompt, _adopted): (String, _) = scrubjay::Carried::open(carried);
+    ///         let (prompt, _adopted) = carried.open();
     ///         let _tokens: Vec<&str> = prompt.split(' ').collect();
     ///     }
     /// });
@@ -48,7 +48,11 @@ impl Context {
     /// use scrubjay::Context;
     ///
     /// let context = Context::current();
-    /// rayon::scope(|scope| scope.spawn(|_| context.wrap(|| vec![0_u8; 100])().clear()));
+    /// let (left, right) = rayon::join(
+    ///     context.wrap(|| vec![0_u8; 100]),
+    ///     context.wrap(|| vec![0_u8; 200]),
+    /// );
+    /// # drop((left, right));
     /// ```
     pub fn wrap<T>(self, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
         move || {

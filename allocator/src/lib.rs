@@ -167,6 +167,8 @@ mod scope;
 mod self_test;
 #[expect(unsafe_code, reason = "turns mappings into tables")]
 mod site;
+#[cfg(feature = "tracing")]
+mod span_tags;
 #[expect(unsafe_code, reason = "overwrites what lies below its own frame")]
 mod stack;
 #[expect(unsafe_code, reason = "turns mappings into slices of atomics")]
@@ -232,6 +234,8 @@ pub use scope::Scope;
 #[cfg(feature = "leak-check")]
 pub use scrubjay_macros::leak_check;
 pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
+#[cfg(feature = "tracing")]
+pub use span_tags::SpanTags;
 pub use stack::scrub_stack;
 pub use switch::{ModeError, set_mode};
 pub use tag::Tag;

@@ -25,6 +25,22 @@ pub(crate) const TAG_NAME_SIZE_MAX: usize = format::tag::NAME_SIZE_MAX;
 /// 16 bytes each, for each family that is used.
 pub(crate) const FAMILY_OTHERS_MAX: usize = 4096;
 
+/// Tags that spans make by their names, unless a family was named for them; those
+/// beyond share one (`TagFamily::other_count`).
+#[cfg(feature = "tracing")]
+pub(crate) const SPAN_TAGS_MAX: u32 = 1_000;
+/// Spans open at one time whose tags are known, of a layer: 512 KiB. Those beyond
+/// have none (`SPAN_OVERFLOW_COUNT`).
+#[cfg(feature = "tracing")]
+pub(crate) const SPANS_MAX: usize = 32 * 1024;
+/// Of these, such as share a bucket: what is looked at in a line of the cache.
+#[cfg(feature = "tracing")]
+pub(crate) const SPANS_PER_BUCKET: usize = 8;
+/// Spans that a thread can have entered at one time; those beyond do not make their
+/// tag active (`SPAN_OVERFLOW_COUNT`).
+#[cfg(feature = "tracing")]
+pub(crate) const SPANS_ENTERED_MAX: usize = 64;
+
 /// Sites, the stackless ones of tags included; blocks of those beyond count for
 /// their tag alone (`SITE_OVERFLOW_COUNT`). With what finds them, a site takes
 /// 32 + 128 + 128 bytes of the log and 22 of memory: 330 MB at most.

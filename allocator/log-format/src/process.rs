@@ -96,7 +96,9 @@ pub const SITE_CACHE_OVERFLOW_COUNT: usize = 41;
 /// Sites from this index on were declared by this process; those below it
 /// were inherited in a fork. 0 in a process that is no fork.
 pub const SITE_INHERITED_END: usize = 42;
-
+/// Spans that found no room for their tag, when they were made or when they were
+/// entered: the tag stayed as it was.
+pub const SPAN_OVERFLOW_COUNT: usize = 43;
 /// Events of budgets so far, see [`crate::pressure`]; its ring has the last ones.
 pub const PRESSURE_EVENT_COUNT: usize = 44;
 
@@ -155,7 +157,7 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "at_limit",
     "site_cache_overflow_count",
     "site_inherited_end",
-    "reserved_43",
+    "span_overflow_count",
     "pressure_event_count",
     "reserved_45",
     "reserved_46",

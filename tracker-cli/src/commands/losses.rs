@@ -20,6 +20,7 @@ pub struct Losses {
     threads_without_slot: u64,
     cell_pages_refused: u64,
     tags_refused: u64,
+    spans_refused: u64,
     threads_not_yet_moved: u64,
     damaged_blocks: u64,
     chunks_overwritten: u64,
@@ -65,6 +66,7 @@ impl Losses {
             threads_without_slot: words[process::THREAD_OVERFLOW_COUNT],
             cell_pages_refused: words[process::CELL_OVERFLOW_COUNT],
             tags_refused: words[process::TAG_OVERFLOW_COUNT],
+            spans_refused: words[process::SPAN_OVERFLOW_COUNT],
             threads_not_yet_moved: ledger.laggards(),
             damaged_blocks: words[process::CORRUPTION_COUNT],
             chunks_overwritten: words[process::OVERWRITTEN_CHUNK_COUNT],
@@ -119,6 +121,7 @@ impl Losses {
             (self.threads_without_slot, "thread", "found no slot and counted together"),
             (self.cell_pages_refused, "page", "of counters refused; counted together"),
             (self.tags_refused, "tag", "too many; counted as untagged"),
+            (self.spans_refused, "span", "too many; counted under the tag around them"),
             (
                 self.threads_not_yet_moved,
                 "thread",
