@@ -29,7 +29,7 @@ impl Context {
     /// let (sender, receiver) = mpsc::channel::<Carried<String>>();
     /// let worker = std::thread::spawn(move || {
     ///     for carried in receiver {
-    ///         let (prompt, _adopted) = carried.open();
+    ///         let (_adopted, prompt) = carried.open();
     ///         let _tokens: Vec<&str> = prompt.split(' ').collect();
     ///     }
     /// });
@@ -42,7 +42,9 @@ impl Context {
     }
 
     /// Has a closure work for this context, wherever it is called: for jobs of
-    /// pools and for scoped threads.
+    /// pools and for scoped threads. Take the context before the pool is entered: what
+    /// `ThreadPool::install` and `rayon::scope` are given runs on a thread of the
+    /// pool, under that one's.
     ///
     /// ```
     /// use scrubjay::Context;
@@ -108,12 +110,13 @@ impl Context {
 }
 
 impl<T> Carried<T> {
-    /// The item, and with it its context: the calling thread works for that until
-    /// the second of the two is dropped.
-    pub fn open(mut self) -> (T, Adopted) {
+    /// The item, and before it its context: the calling thread works for that until
+    /// the first of the two is dropped. Taken apart by one `let`, the item goes
+    /// before it, so that its destructor runs for its context, too.
+    pub fn open(mut self) -> (Adopted, T) {
         let adopted = self.context.adopt();
         match self.item.take() {
-            Some(item) => (item, adopted),
+            Some(item) => (adopted, item),
             // Only this takes the item, and only once, since it takes the whole.
             None => unreachable!(),
         }

@@ -201,3 +201,70 @@ impl Visit for Look<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing::dispatcher::with_default as with;
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::registry;
+
+    use super::*;
+    use crate::context::Context;
+
+    static TAGS: [Tag; 3] = [Tag::new("spans/a"), Tag::new("spans/b"), Tag::new("7")];
+
+    #[test]
+    fn a_field_may_be_a_text_or_a_number_and_be_recorded_later() {
+        let outside = Context::current();
+        with_default(registry().with(SpanTags::by_field("memory")), || {
+            let span = tracing::info_span!("x", memory = tracing::field::Empty);
+            assert_eq!(span.in_scope(Context::current), outside);
+            let texts = ["spans/a", "spans/b"];
+            for (text, tag) in texts.iter().zip(&TAGS) {
+                span.record("memory", text);
+                assert_eq!(span.in_scope(Context::current), outside.with_tag(tag));
+            }
+            span.record("memory", 7);
+            assert_eq!(span.in_scope(Context::current), outside.with_tag(&TAGS[2]));
+            let shown = tracing::info_span!("x", memory = %"spans/a", other = 1);
+            assert_eq!(shown.in_scope(Context::current), outside.with_tag(&TAGS[0]));
+            let without = tracing::info_span!("spans/a", memorable = "spans/b");
+            assert_eq!(without.in_scope(Context::current), outside);
+        });
+    }
+
+    /// Registries number their spans alike.
+    #[test]
+    fn spans_of_two_subscribers_do_not_meet() {
+        let [one, other] = [0, 1].map(|_| {
+            let dispatch: tracing::Dispatch = registry().with(SpanTags::by_name()).into();
+            dispatch
+        });
+        let outside = Context::current();
+        let first = with(&one, || tracing::info_span!("spans/a"));
+        let second = with(&other, || tracing::info_span!("spans/b"));
+        assert_eq!(first.id(), second.id());
+        let entered = first.enter();
+        let inner = second.enter();
+        assert_eq!(Context::current(), outside.with_tag(&TAGS[1]));
+        drop(entered);
+        assert_eq!(Context::current(), outside.with_tag(&TAGS[1]));
+        drop(inner);
+        assert_eq!(Context::current(), outside);
+    }
+
+    #[test]
+    fn a_closed_span_leaves_its_place() {
+        let layer = SpanTags::by_name();
+        let place = std::sync::Arc::new(registry().with(layer));
+        with_default(place.clone(), || {
+            for _ in 0..2 * crate::limits::SPANS_MAX {
+                let span = tracing::info_span!("spans/a");
+                drop(span);
+            }
+            let shown = format!("{place:?}");
+            assert!(shown.contains("Table { count: 0,"), "{shown}");
+        });
+    }
+}
