@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`workloads`] | what is measured, the same for every allocator |
 //! | [`child`] | the program around them: one process, one allocator, one figure |
+//! | `spans` | the same of tags that travel |
 //! | [`depth`] | the stack that they stand upon |
 //! | [`statistics`] | how rounds of figures are judged |
 //! | [`machine`] | what a figure must name to mean something |
@@ -17,6 +18,8 @@ pub mod child;
 pub mod depth;
 mod json;
 pub mod machine;
+#[cfg(feature = "peers")]
+pub mod spans;
 pub mod statistics;
 #[cfg(feature = "peers")]
 mod syntax;

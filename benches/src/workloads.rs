@@ -84,6 +84,10 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("many", "one of 200 `Vec<u64>`s that grow in turn to this size, and are dropped together"),
     ("first vec", "the same, the only time in a process's life"),
     ("untouched", "alloc and free"),
+    ("scope", "a scope of a tag, or a group's guard: entered and left"),
+    ("span entered", "a span that is there: entered and left"),
+    ("span with a block", "the same, with an alloc and free of 64 bytes within"),
+    ("span made", "a new span: entered, left and closed"),
 ];
 
 // Blocks are left as they come, but where it says otherwise: filling them would

@@ -14,7 +14,7 @@ struct Table {
     place: Place,
 }
 
-static TABLES: [Table; 4] = [
+static TABLES: [Table; 5] = [
     Table {
         name: "cost",
         place: Place {
@@ -41,6 +41,13 @@ static TABLES: [Table; 4] = [
         place: Place {
             opening: "<!-- leaks: written by `cargo xtask bench --only leaks` -->\n",
             closing: "<!-- /leaks -->",
+        },
+    },
+    Table {
+        name: "travel",
+        place: Place {
+            opening: "<!-- travel: written by `cargo xtask bench --only travel` -->\n",
+            closing: "<!-- /travel -->",
         },
     },
 ];

@@ -12,6 +12,8 @@ pub struct Allocator {
     pub log: bool,
     /// What its program runs under.
     pub under: Under,
+    /// Workloads that are none of its business.
+    pub lacks: &'static [&'static str],
 }
 
 /// What a program runs under.
@@ -28,7 +30,7 @@ pub enum Under {
 type Environment = &'static [(&'static str, &'static str)];
 
 const fn peer(name: &'static str, program: &'static str) -> Allocator {
-    Allocator { name, program, environment: &[], log: false, under: Under::Nothing }
+    Allocator { name, program, environment: &[], log: false, under: Under::Nothing, lacks: &[] }
 }
 
 const fn under(name: &'static str, under: Under) -> Allocator {
@@ -105,4 +107,22 @@ pub const STACKS: &[Allocator] = &[
     peer("dhat", "with-dhat"),
     under("heaptrack raw", Under::HeaptrackRaw),
     under("heaptrack", Under::Heaptrack),
+];
+
+const fn spans(name: &'static str, environment: Environment) -> Allocator {
+    Allocator { environment, lacks: &["scope"], ..peer(name, "with-spans") }
+}
+
+const fn span_tags(name: &'static str, environment: Environment) -> Allocator {
+    Allocator { environment, ..peer(name, "with-span-tags") }
+}
+
+/// Those of the table of tags that travel. The first are `tracing` as it is.
+pub const TRAVEL: &[Allocator] = &[
+    spans("no subscriber", &[]),
+    spans("no subscriber again", &[]),
+    spans("registry", &[("SPANS", "registry")]),
+    span_tags("scrubjay, by name", &[("SCRUBJAY_WIPE", "off")]),
+    span_tags("scrubjay, by field", &[("SCRUBJAY_WIPE", "off"), ("SPANS", "field")]),
+    peer("tracking-allocator", "with-tracking-allocator"),
 ];

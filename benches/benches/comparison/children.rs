@@ -116,6 +116,9 @@ impl Children {
 
     /// Whether this allocator can take part in this setting.
     pub fn have(&self, allocator: &Allocator, setting: &Setting) -> bool {
+        if allocator.lacks.contains(&setting.workload) {
+            return false;
+        }
         if allocator.under != Under::Nothing && self.heaptrack.is_none() {
             return false;
         }

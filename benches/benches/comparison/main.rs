@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p scrubjay-benches --bench comparison --
-//!     [--table cost|wiping|stacks|leaks] [--only WORKLOAD] [--rounds N] [--record FOLDER]
+//!     [--table cost|wiping|stacks|leaks|travel] [--only WORKLOAD] [--rounds N] [--record FOLDER]
 //! ```
 //!
 //! Each figure is a process of its own. A round runs every allocator once in
@@ -45,8 +45,19 @@ pub struct Table {
     pub allocators: &'static [Allocator],
     /// The columns that tell its settings apart.
     pub columns: &'static [Column],
+    /// What its figures are.
+    pub unit: Unit,
     builds: &'static [&'static Build],
     settings: fn() -> Vec<Setting>,
+}
+
+/// What a table's figures are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// As many times as long as with the first, `System`.
+    Ratio,
+    /// Nanoseconds: where the first does next to nothing.
+    Nanoseconds,
 }
 
 /// What tells a table's settings apart.
@@ -68,6 +79,7 @@ const TABLES: &[Table] = &[
         command: "cargo xtask bench",
         allocators: allocators::COST,
         columns: &[Column::Build, Column::Workload, Column::Threads],
+        unit: Unit::Ratio,
         builds: &[&RELEASE, &DEV],
         settings: settings::cost,
     },
@@ -76,6 +88,7 @@ const TABLES: &[Table] = &[
         command: "cargo xtask bench --only wiping",
         allocators: allocators::WIPING,
         columns: &[Column::Workload],
+        unit: Unit::Ratio,
         builds: &[&RELEASE],
         settings: settings::wiping,
     },
@@ -84,6 +97,7 @@ const TABLES: &[Table] = &[
         command: "cargo xtask bench --only stacks",
         allocators: allocators::STACKS,
         columns: &[Column::Build, Column::Workload, Column::Depth],
+        unit: Unit::Ratio,
         builds: &[&FRAME_POINTERS, &RELEASE],
         settings: settings::stacks,
     },
@@ -92,8 +106,18 @@ const TABLES: &[Table] = &[
         command: "cargo xtask bench --only leaks",
         allocators: allocators::LEAKS,
         columns: &[Column::Build, Column::Workload],
+        unit: Unit::Ratio,
         builds: &[&DEV, &RELEASE],
         settings: settings::leaks,
+    },
+    Table {
+        name: "travel",
+        command: "cargo xtask bench --only travel",
+        allocators: allocators::TRAVEL,
+        columns: &[Column::Workload],
+        unit: Unit::Nanoseconds,
+        builds: &[&RELEASE],
+        settings: settings::travel,
     },
 ];
 
@@ -128,7 +152,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Children::build_all(table, &settings, options.record.is_some())?
     };
     // What nobody can do has no row.
-    settings.retain(|setting| children.have(&table.allocators[0], setting));
+    let can = |setting: &Setting| table.allocators.iter().any(|one| children.have(one, setting));
+    settings.retain(can);
     let measured = settings.into_iter().map(|setting| Measured::new(setting, table));
     let mut all: Vec<Measured> = measured.collect();
     for round in 0..options.rounds {

@@ -100,6 +100,13 @@ pub fn leaks() -> Vec<Setting> {
     settings
 }
 
+/// What the table of tags that travel shows.
+pub fn travel() -> Vec<Setting> {
+    ["scope", "span entered", "span with a block", "span made"]
+        .map(|workload| Setting::of(&RELEASE, workload))
+        .into()
+}
+
 const WIPING: &[&str] = &[
     "write 64 B",
     "write 256 B",

@@ -7,7 +7,7 @@ use scrubjay_benches::workloads;
 use crate::row::{cells, head};
 use crate::settings::Setting;
 use crate::units::{mebibytes, time};
-use crate::{Measured, Table, overhead, share};
+use crate::{Measured, Table, Unit, overhead, share};
 
 /// Markdown tables, of time and of memory, and what they mean.
 pub fn text(
@@ -18,12 +18,18 @@ pub fn text(
     pauses: &str,
 ) -> String {
     let columns = Columns::of(table, all);
-    let mut text = format!(
-        "{}.\nTime as a ratio to `System`: medians of {rounds} interleaved rounds. Noise is what\n\
-         `System again` shows; `~` marks a ratio within three times that.\n\n",
-        machine.line()
-    );
-    text += &columns.head("System, ns", "noise");
+    let base = table.allocators[0].name;
+    let mut text = match table.unit {
+        Unit::Ratio => format!(
+            "{}.\nTime as a ratio to `{base}`: medians of {rounds} interleaved rounds. Noise is what\n\
+             `{base} again` shows; `~` marks a ratio within three times that.\n\n",
+            machine.line()
+        ),
+        Unit::Nanoseconds => {
+            format!("{}.\nNanoseconds: medians of {rounds} interleaved rounds.\n\n", machine.line())
+        }
+    };
+    text += &columns.head(&format!("{base}, ns"), "noise");
     for measured in all.iter().filter(|measured| !share::is_reference(measured)) {
         text += &columns.times(measured);
     }
@@ -31,8 +37,8 @@ pub fn text(
     text += &overhead::text(table, all);
     text += pauses;
     text += "\nMost resident memory, MiB (a journal's is pages of its file):\n\n";
-    text += &columns.head("System", "");
-    let has_memory = |measured: &&Measured| measured.resident[0] > 0;
+    text += &columns.head(base, "");
+    let has_memory = |measured: &&Measured| measured.resident.iter().any(|&most| most > 0);
     for measured in all.iter().filter(|one| !share::is_reference(one)).filter(has_memory) {
         let cell = |index: usize| mebibytes(measured.resident[index]);
         text += &columns.row(&measured.setting, &cell(0), "", cell);
@@ -44,6 +50,11 @@ pub fn text(
         }
     }
     text
+}
+
+/// The median of some rounds; of none there is none.
+fn nanoseconds(rounds: &[f64]) -> String {
+    if rounds.is_empty() { "-".to_owned() } else { time(median(rounds)) }
 }
 
 /// Who has a column.
@@ -79,6 +90,9 @@ impl<'a> Columns<'a> {
         let base = &measured.nanoseconds[0];
         let noise = noise(&measured.nanoseconds[1], base);
         let cell = |index: usize| {
+            if self.table.unit == Unit::Nanoseconds {
+                return nanoseconds(&measured.nanoseconds[index]);
+            }
             let ratio = paired_ratio(&measured.nanoseconds[index], base);
             if ratio.is_nan() {
                 return "-".to_owned();
@@ -86,8 +100,8 @@ impl<'a> Columns<'a> {
             let mark = if is_noise(ratio, noise) { "~" } else { "" };
             format!("{mark}{ratio:.2}")
         };
-        let noise = format!("{:.1} %", noise * 100.0);
-        self.row(&measured.setting, &time(median(base)), &noise, cell)
+        let noise = if noise.is_nan() { "-".into() } else { format!("{:.1} %", noise * 100.0) };
+        self.row(&measured.setting, &nanoseconds(base), &noise, cell)
     }
 
     fn row(
