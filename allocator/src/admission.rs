@@ -3,10 +3,9 @@
 
 use crate::budget::{self, Charged, Refusal};
 use crate::config::Config;
-use crate::control;
+use crate::control::{self, BUDGETS, READY};
 use crate::process;
 use crate::recorder;
-use crate::tag;
 use crate::thread::{self, Here, Slot};
 use crate::trailer::{CHARGED, Valid};
 use crate::{pressure, site};
@@ -40,20 +39,19 @@ impl Charge {
     }
 }
 
+/// Whether blocks have to ask [`admit`]: there is a budget, or it is not known yet, as
+/// in the process's first event.
+#[inline(always)]
+pub(crate) fn is_due() -> bool {
+    control::mode() & (BUDGETS | READY) != READY
+}
+
 /// Charges a block of the thread's tag that is about to be allocated; `None` where
 /// it is refused, which is recorded.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn admit(config: &Config, size: usize) -> Option<Charge> {
     let Some(here) = thread::here_now() else { return Some(Charge::NONE) };
     // What the thread knows of its tag may be of before a budget.
-    if here.mode() == control::mode() && !here.is_budgeted() {
-        return Some(Charge::NONE);
-    }
-    admit_rarely(here, config, size)
-}
-
-#[inline(never)]
-fn admit_rarely(here: &Here, config: &Config, size: usize) -> Option<Charge> {
     if here.mode() != control::mode() || here.mode() == 0 {
         process::catch_up(here, config);
     }
@@ -66,8 +64,8 @@ fn admit_rarely(here: &Here, config: &Config, size: usize) -> Option<Charge> {
 /// Charges what a realloc needs besides what its block has: all of the new size
 /// where it moves, or where the old block was not charged, else what is more.
 /// Answers the new block's charge and how much that was; `None` where it is refused,
-/// which is recorded.
-#[inline]
+/// which is recorded. For a tag under a budget.
+#[inline(never)]
 pub(crate) fn admit_realloc(
     config: &Config,
     (address, old_size): (usize, usize),
@@ -76,9 +74,6 @@ pub(crate) fn admit_realloc(
     moves: bool,
 ) -> Option<(Charge, usize)> {
     let tag = site::tag_of(valid.site());
-    if !tag::policy(tag).is_budgeted() {
-        return Some((Charge::NONE, 0));
-    }
     let has = if moves || valid.charge() == 0 { 0 } else { old_size };
     let more = new_size.saturating_sub(has);
     let here = thread::here_now()?;

@@ -29,6 +29,8 @@ pub(crate) const SAMPLE: u32 = 1 << 4;
 pub(crate) const PAUSED: u32 = 1 << 5;
 /// Live blocks have records.
 pub(crate) const LIVE: u32 = 1 << 6;
+/// There is a budget.
+pub(crate) const BUDGETS: u32 = 1 << 7;
 /// No mode word.
 pub(crate) const NEVER: u32 = u32::MAX;
 /// Counts how often what threads know of their tags got out of date.
@@ -176,12 +178,12 @@ pub(crate) fn generation() -> u32 {
     mode() & GENERATION
 }
 
-/// Has each thread look its tag up anew at its next event. The caller holds the
-/// lock on tags.
+/// Has each thread look at its next event whether its tag is under a budget, now that
+/// there is one. The caller holds the lock on tags.
 pub(crate) fn outdate() {
     let next = |mode: u32| {
         let generation = (mode & GENERATION).wrapping_add(1 << GENERATION_SHIFT) & GENERATION;
-        (mode != 0).then_some(mode & !GENERATION | generation)
+        (mode != 0).then_some(mode & !GENERATION | generation | BUDGETS)
     };
     // 0 is nobody's: there is nothing to outdate.
     let _ = PAGE.control.mode.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);

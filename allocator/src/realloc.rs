@@ -160,12 +160,17 @@ impl<I: Inner> Old<'_, I> {
 
     /// Charges what a new size needs to the budgets of the block's tag. Answers the new
     /// block's charge and how much that was; `None` where it is refused.
+    #[inline(always)]
     fn admit(&self, new_size: usize, moves: bool) -> Option<(Charge, usize)> {
+        if !self.policy.is_budgeted() {
+            return Some((Charge::NONE, 0));
+        }
         let (config, valid) = (&self.over.config, self.valid);
         admission::admit_realloc(config, self.place(), valid, new_size, moves)
     }
 
     /// Credits what the block had and has no more.
+    #[inline(always)]
     fn credit(&self, size: usize) {
         Charge::of(self.valid).credit(self.tag, size);
     }

@@ -35,13 +35,14 @@ pub(crate) unsafe fn alloc<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut 
 /// As for `GlobalAlloc::alloc`.
 #[inline(never)]
 unsafe fn alloc_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
-    let Some(charge) = admission::admit(&over.config, layout.size()) else {
-        return ptr::null_mut();
-    };
+    if admission::is_due() {
+        // SAFETY: the caller's layout.
+        return unsafe { alloc_admitted(over, layout, EventKind::Alloc) };
+    }
     // SAFETY: the caller's layout.
     let block = unsafe { over.inner.alloc(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in_slowly(over, layout, block, EventKind::Alloc, charge) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::Alloc) }
 }
 
 /// # Safety
@@ -64,13 +65,34 @@ pub(crate) unsafe fn alloc_zeroed<I: Inner>(over: &Wrapped<I>, layout: Layout) -
 /// As for `GlobalAlloc::alloc_zeroed`.
 #[inline(never)]
 unsafe fn alloc_zeroed_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *mut u8 {
-    let Some(charge) = admission::admit(&over.config, layout.size()) else {
-        return ptr::null_mut();
-    };
+    if admission::is_due() {
+        // SAFETY: the caller's layout.
+        return unsafe { alloc_admitted(over, layout, EventKind::AllocZeroed) };
+    }
     // SAFETY: the caller's layout.
     let block = unsafe { over.inner.alloc_zeroed(layout) };
     // SAFETY: the block is fresh, null, or the probe's.
-    unsafe { take_in_slowly(over, layout, block, EventKind::AllocZeroed, charge) }
+    unsafe { take_in_slowly(over, layout, block, EventKind::AllocZeroed) }
+}
+
+/// As [`alloc_slowly`], where the block may have to be charged to a budget first.
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[inline(never)]
+unsafe fn alloc_admitted<I: Inner>(over: &Wrapped<I>, layout: Layout, kind: EventKind) -> *mut u8 {
+    let Some(charge) = admission::admit(&over.config, layout.size()) else {
+        return ptr::null_mut();
+    };
+    let block = if kind == EventKind::AllocZeroed {
+        // SAFETY: the caller's layout.
+        unsafe { over.inner.alloc_zeroed(layout) }
+    } else {
+        // SAFETY: as above.
+        unsafe { over.inner.alloc(layout) }
+    };
+    // SAFETY: the block is fresh, null, or the probe's.
+    unsafe { take_in_beyond(over, layout, block, kind, charge) }
 }
 
 /// Records what the inner allocator answered: nothing is counted before.
@@ -104,6 +126,19 @@ unsafe fn take_in<I: Inner>(
 /// As for [`take_in`].
 #[inline(never)]
 unsafe fn take_in_slowly<I: Inner>(
+    over: &Wrapped<I>,
+    layout: Layout,
+    block: *mut u8,
+    kind: EventKind,
+) -> *mut u8 {
+    // SAFETY: the caller's promises are passed on.
+    unsafe { take_in_beyond(over, layout, block, kind, Charge::NONE) }
+}
+
+/// # Safety
+/// As for [`take_in`].
+#[inline(always)]
+unsafe fn take_in_beyond<I: Inner>(
     over: &Wrapped<I>,
     layout: Layout,
     block: *mut u8,

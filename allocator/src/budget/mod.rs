@@ -11,7 +11,7 @@ use crate::limits::HEADROOM_SHIFT;
 
 pub(crate) use allowance::{Charged, Refusal, charge, credit, shard_of, unused};
 pub(crate) use nodes::{
-    Figures, TOTAL, figures, force, has_budget, is_covered, is_under, parent_of, put_under,
+    Figures, TOTAL, figures, force, has_budget, is_any, is_covered, is_under, parent_of, put_under,
     record_of, set, take_crossing,
 };
 

@@ -154,6 +154,11 @@ pub(crate) fn has_budget(index: u32) -> bool {
     node(index).has_budget.load(Ordering::Acquire)
 }
 
+/// Whether any budget was set.
+pub(crate) fn is_any() -> bool {
+    COUNT.load(Ordering::Acquire) != 0
+}
+
 /// The place of a budget's record in a log.
 pub(crate) fn record_of(index: u32) -> Option<u32> {
     node(index).record.load(Ordering::Relaxed).checked_sub(1)

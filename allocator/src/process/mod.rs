@@ -13,7 +13,7 @@ use crate::budget::{self, TOTAL};
 use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
 use crate::control::{
-    self, EPOCH_SHIFT, JOURNAL, LIVE, PAUSED, READY, SAMPLE, STACKS, VERIFY, control,
+    self, BUDGETS, EPOCH_SHIFT, JOURNAL, LIVE, PAUSED, READY, SAMPLE, STACKS, VERIFY, control,
 };
 use crate::line::Line;
 use crate::site::counters;
@@ -167,6 +167,7 @@ fn put_mode_in_force(store: &Store, mode: Mode) {
         | flag(mode != Mode::Sample && has_stacks, STACKS)
         | flag(store.config().verify, VERIFY)
         | flag(store.config().live, LIVE)
+        | flag(budget::is_any(), BUDGETS)
         | control::generation()
         | store.epoch() << EPOCH_SHIFT;
     let told = mode as u64 | if has_stacks { process::MODE_STACKS } else { 0 };
