@@ -63,6 +63,7 @@ compile_error!("scrubjay's feature c-heap needs glibc, and linked dynamically");
 mod admission;
 #[expect(unsafe_code, reason = "the four methods are unsafe by their trait")]
 mod allocator;
+mod bill;
 mod budget;
 #[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
 mod budgets;
@@ -105,12 +106,14 @@ mod inherit;
 #[expect(unsafe_code, reason = "calls the wrapped allocator")]
 mod inner;
 mod journal;
+mod json;
 mod keyed_hash;
 mod late;
 #[cfg(feature = "leak-check")]
 #[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
 #[expect(unsafe_code, reason = "says which of its types are plain")]
 mod leak_check;
+mod lease;
 mod ledger;
 mod limits;
 mod line;
@@ -128,12 +131,14 @@ mod note;
 #[expect(unsafe_code, reason = "calls the system")]
 mod os;
 mod own;
-// As for `live`: a block's record names its owner.
-#[cfg_attr(not(feature = "leak-check"), allow(dead_code, reason = "had by leak checks alone"))]
+#[expect(unsafe_code, reason = "turns a mapping into places for owners")]
 mod owner;
 mod pressure;
 #[expect(unsafe_code, reason = "the constructor asks whose the global allocator is")]
 mod process;
+#[cfg(feature = "profile")]
+#[allow(clippy::disallowed_types, reason = "runs outside of the four methods")]
+mod profile;
 mod protection;
 #[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
 mod published;
@@ -200,6 +205,7 @@ mod writer;
 pub struct Readme;
 
 pub use allocator::Scrubjay;
+pub use bill::{Bill, TagBill};
 pub use budget::Budget;
 pub use budgets::{
     BudgetStatus, Headroom, Pressure, PressureCause, PressureWatch, budgets, on_pressure,
@@ -221,7 +227,10 @@ pub use leak_check::{
     Cycle, Descriptor, DescriptorKind, Exceeded, Frame, HeldBy, Leak, LeakCheck, LeakCheckError,
     LeakGuard, LeakKind, LeakReport, Limit, Member, Outcome, Signals, assert_bounded, orphans,
 };
+pub use lease::{Lease, Pending};
 pub use note::note;
+#[cfg(feature = "profile")]
+pub use profile::{Profile, Profiled, Profiles, profiles};
 pub use protection::{Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats, tags};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
@@ -233,6 +242,8 @@ pub use scan::{
 pub use scope::Scope;
 #[cfg(feature = "leak-check")]
 pub use scrubjay_macros::leak_check;
+#[cfg(feature = "profile")]
+pub use scrubjay_macros::profile;
 pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
 #[cfg(feature = "tracing")]
 pub use span_tags::SpanTags;

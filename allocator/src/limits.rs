@@ -81,8 +81,14 @@ pub(crate) const HEADROOM_SHIFT: u32 = 7;
 pub(crate) const PRESSURE_STEP_NS: i64 = 50_000_000;
 /// Sites that are looked at when a soft limit is passed, for those that hold most.
 pub(crate) const PRESSURE_SITES_MAX: usize = 64 * 1024;
-/// Owners at one time; those beyond are refused.
-pub(crate) const OWNERS_MAX: usize = 1024;
+/// Owners at one time; those beyond are refused, and leases among them counted
+/// (`owner::overflow_count`). 4.5 KB each, of which those are touched that stand in
+/// the first 64 places, or were there at one time: 18 MB at most.
+pub(crate) const OWNERS_MAX: usize = 4096;
+/// Owners that stand one below the other; those beyond are refused, too.
+pub(crate) const OWNER_DEPTH_MAX: u32 = 64;
+/// Tags that an owner's account tells apart; those beyond are summed up.
+pub(crate) const OWNER_TAGS_MAX: usize = 32;
 /// Notes in a log; those beyond are counted (`NOTE_OVERFLOW_COUNT`).
 pub(crate) const NOTES_MAX: usize = format::note::COUNT_MAX as usize;
 /// Budgets in a log: every tag may have one, and the process.
@@ -309,6 +315,7 @@ pub(crate) const REACH_TOUCHED_MIN: usize = 64 << 10;
 pub(crate) const TRAILER_SIZE: usize = 8;
 
 const _: () = assert!(GROUPS_MAX * TAGS_PER_GROUP == TAGS_MAX);
+const _: () = assert!(OWNERS_MAX.is_power_of_two() && OWNERS_MAX.is_multiple_of(64));
 const _: () = assert!(CELL_PAGES_MAX >= THREAD_SLOTS_MAX);
 const _: () = assert!(WINDOW_SIZE.is_multiple_of(format::CHUNK_SIZE_MIN as usize));
 const _: () = assert!(MAPPED_KEPT_MIN <= MAPPED_GROWTH_MIN);

@@ -8,7 +8,9 @@ use scrubjay_log_format::frame;
 use scrubjay_log_format::{TagClass, process, tag as tag_format, thread as thread_format};
 
 use crate::config::Config;
+use crate::json;
 use crate::limits::TAGS_PER_GROUP;
+use crate::owner;
 use crate::store::Store;
 use crate::thread::Slot;
 use crate::{ledger, process as life, tag, thread};
@@ -81,6 +83,9 @@ pub struct Report {
     pub thread_count: u64,
     /// Damaged blocks that were found, where the policy is to count them.
     pub corruption_count: u64,
+    /// Leases and leak checks that found no place, and so have no bill of their
+    /// own.
+    pub lease_overflow_count: u64,
 }
 
 /// What each tag holds now. Allocates; costs some µs and about 5 ns a thread
@@ -126,6 +131,7 @@ impl Report {
             peak_bound_bytes: if most > 1 { most * word(process::QUANTUM) } else { 0 },
             thread_count: threads,
             corruption_count: word(process::CORRUPTION_COUNT),
+            lease_overflow_count: owner::overflow_count(),
         }
     }
 
@@ -138,6 +144,7 @@ impl Report {
             peak_bound_bytes: 0,
             thread_count: 0,
             corruption_count: 0,
+            lease_overflow_count: 0,
         }
     }
 
@@ -150,17 +157,19 @@ impl Report {
     pub fn to_json(&self) -> String {
         let tags: Vec<String> = self.tags.iter().map(TagStats::to_json).collect();
         let peak_tags: Vec<String> = (self.peak_tags.iter())
-            .map(|(name, bytes)| format!("{{\"name\":{},\"bytes\":{bytes}}}", json_text(name)))
+            .map(|(name, bytes)| format!("{{\"name\":{},\"bytes\":{bytes}}}", json::text(name)))
             .collect();
         format!(
             "{{\"schema_version\":1,\"tags\":[{}],\"total\":{},\"peak_tags\":[{}],\
-             \"peak_bound_bytes\":{},\"thread_count\":{},\"corruption_count\":{}}}",
+             \"peak_bound_bytes\":{},\"thread_count\":{},\"corruption_count\":{},\
+             \"lease_overflow_count\":{}}}",
             tags.join(","),
             self.total.to_json(),
             peak_tags.join(","),
             self.peak_bound_bytes,
             self.thread_count,
             self.corruption_count,
+            self.lease_overflow_count,
         )
     }
 }
@@ -303,28 +312,13 @@ impl TagStats {
             ("external_bytes", self.external_bytes),
         ];
         let mut json =
-            format!("{{\"name\":{},\"is_secret\":{}", json_text(self.name), self.is_secret);
+            format!("{{\"name\":{},\"is_secret\":{}", json::text(self.name), self.is_secret);
         for (key, number) in numbers {
             json.push_str(&format!(",\"{key}\":{number}"));
         }
         json.push('}');
         json
     }
-}
-
-/// A text as JSON: quotes, backslashes and control characters escaped.
-fn json_text(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            control if control < ' ' => json.push_str(&format!("\\u{:04x}", control as u32)),
-            other => json.push(other),
-        }
-    }
-    json.push('"');
-    json
 }
 
 impl fmt::Display for Report {
@@ -347,19 +341,12 @@ impl fmt::Display for Report {
                 tag.unwiped_bytes
             )?;
         }
+        if self.lease_overflow_count > 0 {
+            writeln!(out, "{} leases found no place", self.lease_overflow_count)?;
+        }
         match self.peak_bound_bytes {
             0 => writeln!(out, "peaks are exact: one thread"),
             bound => writeln!(out, "a peak can be up to {bound} bytes off the truth"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_escaped_in_json() {
-        assert_eq!(json_text("a\"b\\c\n"), r#""a\"b\\c\u000a""#);
     }
 }

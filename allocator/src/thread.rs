@@ -16,7 +16,7 @@ use scrubjay_log_format::{process, thread};
 use crate::capture::{Bounds, Memo};
 use crate::control::{self, JOURNAL, LIVE, NEVER, PAUSED, READY, STACKS, VERIFY, control};
 use crate::limits::{GROUPS_MAX, SITES_REMEMBERED, TAGS_PER_GROUP, THREAD_SLOTS_MAX};
-use crate::live::Free;
+use crate::live::{Free, Owned};
 use crate::published::Published;
 use crate::store::{Cell, Page, SitePage, Store, ThreadWords, cell_of};
 use crate::{clock, os, thread_blocks};
@@ -117,6 +117,23 @@ pub(crate) struct Here {
     is_budgeted: Local<bool>,
     /// How many times over it may use the headroom of budgets.
     pub(crate) headroom: Local<u32>,
+    /// The block that leaves its owner, until it is known what becomes of its bytes;
+    /// of owner 0 while there is none.
+    leaving: Local<Leaving>,
+}
+
+/// A block that leaves its owner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving {
+    pub(crate) owned: Owned,
+    pub(crate) size: usize,
+    /// The size that it goes on with, if that is all that changes.
+    pub(crate) new_size: Option<usize>,
+}
+
+impl Leaving {
+    const NONE: Self =
+        Self { owned: Owned { owner: 0, site: 0, born: 0 }, size: 0, new_size: None };
 }
 
 thread_local! {
@@ -140,6 +157,7 @@ thread_local! {
             owner: Local::new(0),
             is_budgeted: Local::new(false),
             headroom: Local::new(0),
+            leaving: Local::new(Leaving::NONE),
         }
     };
 }
@@ -192,6 +210,22 @@ impl Here {
         let before = self.owner.replace(owner);
         self.set_mode(self.mode());
         before
+    }
+
+    /// Notes that a block leaves its owner.
+    pub(crate) fn leave(&self, leaving: Leaving) {
+        self.leaving.set(leaving);
+    }
+
+    /// The block that leaves its owner, once.
+    #[inline(always)]
+    pub(crate) fn take_leaving(&self) -> Option<Leaving> {
+        let leaving = self.leaving.get();
+        if leaving.owned.owner == 0 {
+            return None;
+        }
+        self.leaving.set(Leaving::NONE);
+        Some(leaving)
     }
 }
 

@@ -1,11 +1,15 @@
 //! How a counter is written: by its only writer, or shared.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// A way to add to a counter.
 pub(crate) trait Writer {
     /// Adds and answers the new value.
     fn add(word: &AtomicU64, value: u64) -> u64;
+    /// Adds to a figure that may be negative.
+    fn add_signed(word: &AtomicI64, value: i64);
+    /// Raises a figure to one that was seen to be above it.
+    fn raise(word: &AtomicI64, value: i64);
 }
 
 /// Of one thread alone.
@@ -18,6 +22,16 @@ impl Writer for Own {
         word.store(sum, Ordering::Relaxed);
         sum
     }
+
+    #[inline(always)]
+    fn add_signed(word: &AtomicI64, value: i64) {
+        word.store(word.load(Ordering::Relaxed).wrapping_add(value), Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn raise(word: &AtomicI64, value: i64) {
+        word.store(value, Ordering::Relaxed);
+    }
 }
 
 /// Of many.
@@ -27,5 +41,15 @@ impl Writer for Shared {
     #[inline(always)]
     fn add(word: &AtomicU64, value: u64) -> u64 {
         word.fetch_add(value, Ordering::Relaxed).wrapping_add(value)
+    }
+
+    #[inline(always)]
+    fn add_signed(word: &AtomicI64, value: i64) {
+        word.fetch_add(value, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn raise(word: &AtomicI64, value: i64) {
+        word.fetch_max(value, Ordering::Relaxed);
     }
 }

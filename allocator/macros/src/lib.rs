@@ -37,6 +37,82 @@ pub fn leak_check(settings: TokenStream, function: TokenStream) -> TokenStream {
     checked.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
+/// Profiles a function: its calls, what they allocated, what was live of that when
+/// they ended (the increment), and their peak. See `scrubjay::profiles`.
+///
+/// Also for methods, generic functions (all of whose instances are one), and async
+/// functions, which are measured from their first poll to their last, whichever thread
+/// polls. What a function calls counts for it; a call within a call of the same
+/// function counts for the outermost. A call that ends by a panic is a call. What the
+/// function frees that was there before does not make its increment less. Other threads
+/// count where a `scrubjay::Context` takes the work there.
+///
+/// ```ignore
+/// #[scrubjay::profile]
+/// fn load(path: &Path) -> io::Result<Model> { /* … */ }
+/// ```
+#[proc_macro_attribute]
+pub fn profile(settings: TokenStream, function: TokenStream) -> TokenStream {
+    let profiled = profiled(settings.into(), function.into());
+    profiled.unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn profiled(settings: Tokens, function: Tokens) -> syn::Result<Tokens> {
+    if !settings.is_empty() {
+        return Err(syn::Error::new(settings.span(), "there is nothing to set"));
+    }
+    let ItemFn { attrs, vis, sig, block, .. } = syn::parse2(function)?;
+    if let Some(constness) = &sig.constness {
+        return Err(syn::Error::new(constness.span(), "what runs in the compiler has no profile"));
+    }
+    let name = &sig.ident;
+    let profiled = quote! {
+        static PROFILED: ::scrubjay::Profiled = ::scrubjay::Profiled::new(
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
+            ::core::file!(),
+            ::core::line!(),
+        );
+    };
+    // The body stays as it is, with its `return` and `?`, and all that it borrows.
+    let body = if sig.asyncness.is_some() {
+        let output = expected_output(&sig.output);
+        quote!(PROFILED.run(async move { #output #block }).await)
+    } else {
+        let statements = &block.stmts;
+        quote! {
+            let _call = PROFILED.call();
+            #(#statements)*
+        }
+    };
+    Ok(quote! {
+        #(#attrs)*
+        #vis #sig {
+            #profiled
+            #body
+        }
+    })
+}
+
+/// Has an async block know what it is to answer, which its `?` asks. A type that has
+/// no name cannot be told, and need not be.
+fn expected_output(output: &ReturnType) -> Tokens {
+    match output {
+        ReturnType::Type(_, output) if !has_no_name(output) => quote! {
+            #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::empty_loop)]
+            if false {
+                let output: #output = loop {};
+                return output;
+            }
+        },
+        _ => Tokens::new(),
+    }
+}
+
+fn has_no_name(output: &syn::Type) -> bool {
+    let words = quote!(#output).to_string();
+    words.split(|character: char| !character.is_alphanumeric()).any(|word| word == "impl")
+}
+
 fn checked(settings: Tokens, function: Tokens) -> syn::Result<Tokens> {
     let settings = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(settings)?;
     let ItemFn { attrs, vis, sig, block, .. } = syn::parse2(function)?;

@@ -44,7 +44,7 @@ pub fn orphans() -> LeakReport {
         let survey = Survey::take(&|record, block| {
             block.born >= *START
                 && !own::is_own(site::tag_of(block.site))
-                && owner::get(block.owner).is_none()
+                && owner::living(block.owner) == 0
                 && !claimed.contains(&(record, block.born))
         });
         let lost = survey.groups().filter(|group| group.is_lost());

@@ -16,7 +16,7 @@ use super::{LeakCheck, LeakCheckError, Pattern, descriptors, orphans, paths, rea
 use crate::clock;
 use crate::context::{Adopted, Context};
 use crate::dump::dump;
-use crate::owner::{self, Bill};
+use crate::owner::{self, Totals};
 use crate::stack::scrub_stack;
 use crate::thread::{self, Slot};
 
@@ -43,7 +43,7 @@ pub(super) struct Running {
     /// The last look, if something was lost.
     lost: Option<Survey>,
     /// The least that a round took.
-    least: Option<Bill>,
+    least: Option<Totals>,
     /// Descriptors that were open at the last look, if they are checked, and those
     /// that were left open since the look before.
     open: Option<descriptors::Open>,
@@ -54,7 +54,7 @@ pub(super) struct Running {
 #[derive(Debug)]
 pub(super) struct Entered {
     running: Running,
-    before: Bill,
+    before: Totals,
     adopted: Adopted,
 }
 
@@ -75,7 +75,7 @@ impl Running {
     pub(super) fn begin(check: LeakCheck, path: &str) -> Result<Self, LeakCheckError> {
         ready()?;
         let known = apart(|| Files::read(&check.suppressions))?;
-        let owner = owner::begin(thread_number()).ok_or(LeakCheckError::NoRoom)?;
+        let owner = owner::begin(thread_number(), 0, 0).ok_or(LeakCheckError::NoRoom)?;
         apart(|| {
             paths::begin(path);
             orphans::begin();
@@ -105,13 +105,13 @@ impl Running {
         drop(adopted);
         let bill = self.bill();
         if let Some(owner) = owner::get(self.owner) {
-            owner.clear();
+            owner.account().clear();
         }
         bill.allocated_blocks > 0
     }
 
-    fn bill(&self) -> Bill {
-        owner::get(self.owner).map(owner::Owner::bill).unwrap_or_default()
+    fn bill(&self) -> Totals {
+        owner::get(self.owner).map(|owner| owner.account().totals()).unwrap_or_default()
     }
 
     /// Makes the context the thread's.
@@ -190,14 +190,14 @@ impl Running {
         done
     }
 
-    fn round_begins(&self) -> Bill {
+    fn round_begins(&self) -> Totals {
         if let Some(owner) = owner::get(self.owner) {
-            owner.reset_peak();
+            owner.account().reset_peak();
         }
         self.bill()
     }
 
-    fn round_ends(&mut self, before: &Bill) {
+    fn round_ends(&mut self, before: &Totals) {
         let bill = self.bill().since(before);
         self.least = Some(self.least.map_or(bill, |least| least.min(&bill)));
         self.rounds += 1;

@@ -198,7 +198,7 @@ impl Check<'_> {
         if own::is_own(tag) {
             return false;
         }
-        let is_owned = block.owner == self.owner;
+        let is_owned = owner::is_within(block.owner, self.owner);
         if block.born < self.start || tag == block.site {
             return is_owned;
         }

@@ -89,10 +89,26 @@ fn record_site(name: u32) -> Option<u32> {
     (record.address.load(Ordering::Relaxed) != 0 && is_site(site)).then_some(site)
 }
 
-/// The owner of a block whose trailer names this; 0 for none.
-pub(crate) fn owner_of(name: u32) -> u32 {
-    let record = name.checked_sub(FIRST).and_then(record);
-    record.map_or(0, |record| record.owner.load(Ordering::Relaxed))
+/// Whose a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    /// The number of its owner.
+    pub(crate) owner: u32,
+    /// Its tag, as a site.
+    pub(crate) site: u32,
+    /// When it was allocated, in ticks.
+    pub(crate) born: u64,
+}
+
+/// Whose a block is whose trailer names this; `None` where it is nobody's.
+pub(crate) fn owned(name: u32) -> Option<Owned> {
+    let record = name.checked_sub(FIRST).and_then(record)?;
+    let owner = record.owner.load(Ordering::Relaxed);
+    (owner != 0).then(|| Owned {
+        owner,
+        site: record.site.load(Ordering::Relaxed),
+        born: record.born.load(Ordering::Relaxed),
+    })
 }
 
 fn record(number: u32) -> Option<&'static Record> {

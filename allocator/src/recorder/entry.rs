@@ -7,7 +7,7 @@ use scrubjay_log_format::cell::{
     RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES,
 };
 
-use super::{Released, count_dropped, leave_record, name_of, site_of_now, thread_number};
+use super::{Released, count_dropped, leave_record, name_of, site_of_now, tell_owner};
 use crate::capture::{self, Bounds, Engine};
 use crate::config::Config;
 use crate::control::{self, JOURNAL, SAMPLE, STACKS};
@@ -17,7 +17,7 @@ use crate::limits::FAILED_SIZE_MAX;
 use crate::process::{self, Place};
 use crate::site::counters::{self, Change};
 use crate::store::{self, Cell, ThreadWords};
-use crate::thread::{self, Here, Slot};
+use crate::thread::{self, Here, Leaving, Slot};
 use crate::trailer::Valid;
 use crate::writer::{Own, Shared, Writer};
 use crate::{live, owner, registry, sampling, site, tag};
@@ -147,10 +147,8 @@ impl Entry<'_> {
             registry::replace(old.0, new, new_site);
         }
         let Some(record) = valid.record() else { return name_of(self.here, new, new_site) };
-        if let Some(owner) = owner::get(live::owner_of(record)) {
-            let thread = thread_number(self.here);
-            owner.add(thread, new.1);
-            owner.remove(thread, old.1);
+        if let Some(owned) = live::owned(record) {
+            self.here.leave(Leaving { owned, size: old.1, new_size: Some(new.1) });
         }
         live::replace(record, new, new_site);
         record
@@ -163,6 +161,9 @@ impl Entry<'_> {
     pub(crate) fn refused(&self, address: usize, size: usize, site: u32) {
         // More than an event can say is more than any machine has.
         let size = size.min(FAILED_SIZE_MAX);
+        if self.here.owner() != 0 {
+            owner::refuse(self.here.owner());
+        }
         self.record([What { kind: EventKind::Failed, address, size, site }]);
         self.done();
     }
@@ -170,6 +171,7 @@ impl Entry<'_> {
     /// Tells what became of the bytes of a release that was recorded before,
     /// and ends the event.
     pub(crate) fn released(&self, site: u32, released: Released) {
+        tell_owner(self.here, released);
         let Released { wiped, carried, returned, unwiped } = released;
         let counters = [
             (WIPED_BYTES, wiped),

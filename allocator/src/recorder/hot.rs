@@ -4,7 +4,7 @@
 use scrubjay_log_format::EventKind;
 use scrubjay_log_format::cell::{RETURNED_BYTES, UNWIPED_BYTES, WIPED_BYTES};
 
-use super::{Released, count_dropped, leave_record, name_of, site_of_now};
+use super::{Released, count_dropped, leave_record, name_of, site_of_now, tell_owner};
 use crate::control::{self, JOURNAL, READY, SAMPLE, STACKS, VERIFY};
 use crate::journal::{self, What};
 use crate::ledger;
@@ -134,6 +134,7 @@ impl Hot {
     /// What became of its bytes.
     #[inline(always)]
     pub(crate) fn released(&self, cell: &Cell, released: Released) {
+        tell_owner(self.here, released);
         self.wiped(cell, released.wiped);
         if released.wiped == 0 {
             Own::add(&cell[RETURNED_BYTES], released.returned as u64);

@@ -14,8 +14,10 @@ use scrubjay_log_format::cell::{
 };
 
 use crate::control::{self, LIVE};
+use crate::live::Owned;
+use crate::owner::Event;
 use crate::store::Cell;
-use crate::thread::{Here, Slot};
+use crate::thread::{Here, Leaving, Slot};
 use crate::writer::{Shared, Writer};
 use crate::{capture, clock, live, owner, site};
 
@@ -62,20 +64,24 @@ fn name_of(here: &Here, (address, size): (usize, usize), site: u32) -> u32 {
 #[inline(never)]
 fn enter_record(here: &Here, address: usize, size: usize, site: u32) -> u32 {
     let slot = here.slot.get();
-    let thread = thread_number(here);
+    let (thread, tag) = (thread_number(here), site::tag_of(site));
     let mut owner = here.owner();
     if owner != 0 {
-        match owner::get(owner) {
-            Some(owner) => owner.add(thread, size),
+        let living = owner::add(owner, thread, tag, size);
+        if living != owner {
             // It has ended, and this thread works on.
-            None => {
-                here.set_owner(0);
-                owner = 0;
-            }
+            here.set_owner(living);
+            owner = living;
         }
     }
     let block = live::Block { address, size, site, owner, thread, born: clock::ticks() };
-    live::add(slot.and_then(Slot::free_records), block)
+    let name = live::add(slot.and_then(Slot::free_records), block);
+    if owner != 0 && live::is_site(name) {
+        // Without a record nobody will know whose it was when it goes.
+        let event = Event { freed: Some(size), ..Event::default() };
+        owner::change(owner, block.born, thread, tag, event);
+    }
+    name
 }
 
 /// The number of the thread; 0 for an orphan.
@@ -85,12 +91,30 @@ fn thread_number(here: &Here) -> u32 {
 }
 
 /// Takes a block that is about to be released out of the records.
+/// Its owner hears of it once it is known what became of its bytes: see [`tell_owner`].
 #[inline(never)]
 fn leave_record(here: &Here, record: u32, size: usize) {
-    if let Some(owner) = owner::get(live::owner_of(record)) {
-        owner.remove(thread_number(here), size);
+    if let Some(owned) = live::owned(record) {
+        here.leave(Leaving { owned, size, new_size: None });
     }
     live::remove(here.slot.get().and_then(Slot::free_records), record);
+}
+
+/// Tells the owner of the block that leaves it, if there is one, what became of the
+/// bytes.
+#[inline(always)]
+fn tell_owner(here: &Here, released: Released) {
+    if let Some(leaving) = here.take_leaving() {
+        count_leaving(here, leaving, released);
+    }
+}
+
+#[inline(never)]
+fn count_leaving(here: &Here, leaving: Leaving, released: Released) {
+    let Leaving { owned: Owned { owner, site, born }, size, new_size } = leaving;
+    let Released { wiped, returned, unwiped, .. } = released;
+    let event = Event { allocated: new_size, freed: Some(size), wiped, returned, unwiped };
+    owner::change(owner, born, thread_number(here), site::tag_of(site), event);
 }
 
 /// Always by atomic add: whoever overwrites a chunk of the journal counts what
