@@ -9,6 +9,7 @@ use scrubjay_tests::harness;
 mod a_check_needs_the_registry;
 mod a_file_of_suppressions_means_one_thing;
 mod a_forked_child_can_check;
+mod a_lease_hides_nothing_from_a_check;
 mod a_recycled_address_is_the_new_blocks;
 mod a_scan_is_in_the_log;
 mod a_thread_local_of_a_loaded_library_holds;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         a_check_needs_the_registry,
         a_file_of_suppressions_means_one_thing,
         a_forked_child_can_check,
+        a_lease_hides_nothing_from_a_check,
         a_recycled_address_is_the_new_blocks,
         a_scan_is_in_the_log,
         a_thread_local_of_a_loaded_library_holds,
