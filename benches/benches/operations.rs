@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use scrubjay::{Report, Scrubjay, Tag};
+use scrubjay::{Context, Lease, Report, Scrubjay, Tag};
 
 #[global_allocator]
 static ALLOCATOR: Scrubjay = Scrubjay::new();
@@ -51,6 +51,38 @@ fn scopes(criterion: &mut Criterion) {
     });
 }
 
+fn leases(criterion: &mut Criterion) {
+    let pair = || black_box(Vec::<u8>::with_capacity(64));
+    criterion.bench_function("lease", |bencher| {
+        bencher.iter(|| drop(black_box(Lease::begin("bench"))));
+    });
+    criterion.bench_function("lease with its bill", |bencher| {
+        bencher.iter(|| {
+            let lease = Lease::begin("bench");
+            drop(pair());
+            black_box(lease.end())
+        });
+    });
+    criterion.bench_function("no lease, block of 64 bytes", |bencher| bencher.iter(pair));
+    criterion.bench_function("lease, block of 64 bytes", |bencher| {
+        let _lease = Lease::begin("bench");
+        bencher.iter(pair);
+    });
+    criterion.bench_function("lease, block of 64 bytes in a lease in a lease", |bencher| {
+        let _outer = Lease::begin("bench");
+        let _inner = Lease::begin("bench");
+        bencher.iter(pair);
+    });
+    criterion.bench_function("lease, block of 64 bytes by its context", |bencher| {
+        let pending = Lease::pending("bench");
+        let _adopted = pending.context().adopt();
+        bencher.iter(pair);
+    });
+    criterion.bench_function("context", |bencher| {
+        bencher.iter(|| drop(black_box(Context::nobodys().adopt())));
+    });
+}
+
 fn reports(criterion: &mut Criterion) {
     criterion.bench_function("tags()", |bencher| bencher.iter(scrubjay::tags));
     criterion.bench_function("Report::now()", |bencher| bencher.iter(Report::now));
@@ -60,5 +92,5 @@ fn reports(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(operations, blocks, scopes, reports);
+criterion_group!(operations, blocks, scopes, leases, reports);
 criterion_main!(operations);
