@@ -53,8 +53,9 @@ use crate::thread::{self, Slot};
 /// 2.5, in a lease within a lease 3.4, and by its context on another thread 2.8
 /// (`cargo bench -p scrubjay-benches --bench operations -- lease`, where the pair took
 /// 106 ns on two busy virtual cores). There can be 4,096 at one time, and 64 one within
-/// the other: those beyond are not counted ([`Lease::is_counted`], [`crate::Report::lease_overflow_count`]), and their thread
-/// goes on working for whom it did.
+/// the other: those beyond are not counted ([`Lease::is_counted`],
+/// [`crate::Report::lease_overflow_count`]), and their thread goes on working for whom
+/// it did.
 #[must_use = "the work is the lease's only while this lives"]
 #[derive(Debug)]
 pub struct Lease {

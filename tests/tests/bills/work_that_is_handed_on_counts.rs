@@ -21,6 +21,7 @@ fn live(bill: &scrubjay::Bill) -> (u64, u64) {
 
 pub fn test() {
     threads();
+    all_at_once();
     rayons();
     tokios();
 }
@@ -46,6 +47,25 @@ fn threads() {
     assert_eq!(live(&lease.end()), (0, 0));
     drop(sender);
     worker.join().unwrap();
+}
+
+/// Each for itself, and all in a hurry: nothing is lost between them.
+fn all_at_once() {
+    const EACH: u64 = 100_000;
+    let lease = Lease::begin("all at once");
+    let context = lease.context();
+    let work = move || {
+        let _adopted = context.adopt();
+        (0..EACH).for_each(|_| drop(block(100)));
+    };
+    let threads: Vec<_> = (0..3).map(|_| thread::spawn(work)).collect();
+    work();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let bill = lease.end();
+    let tag = bill.tag("handed on/work").unwrap();
+    assert_eq!((tag.allocated_blocks, tag.allocated_bytes), (4 * EACH, 400 * EACH));
+    assert_eq!((tag.live_blocks, tag.wiped_bytes), (0, 400 * EACH));
+    assert!((100..=400).contains(&tag.peak_bytes));
 }
 
 fn rayons() {
