@@ -77,7 +77,6 @@ impl Context {
         Self { tag: scope::index_of(tag), ..self }
     }
 
-    #[cfg(feature = "leak-check")]
     pub(crate) const fn of(owner: u32) -> Self {
         Self { owner, tag: KEPT }
     }
@@ -129,4 +128,14 @@ impl Drop for Adopted {
     fn drop(&mut self) {
         self.before.put();
     }
+}
+
+/// For whom the calling thread works; 0 for nobody.
+pub(crate) fn current_owner() -> u32 {
+    thread::here(|here| here.owner()).unwrap_or(0)
+}
+
+/// Has the calling thread's blocks be another owner's; answers whose they were.
+pub(crate) fn set_owner(owner: u32) -> u32 {
+    thread::here(|here| here.set_owner(owner)).unwrap_or(0)
 }
