@@ -21,8 +21,8 @@ pub fn text(
     let base = table.allocators[0].name;
     let mut text = match table.unit {
         Unit::Ratio => format!(
-            "{}.\nTime as a ratio to `{base}`: medians of {rounds} interleaved rounds. Noise is what\n\
-             `{base} again` shows; `~` marks a ratio within three times that.\n\n",
+            "{}.\nTime as a ratio to `{base}`: medians of {rounds} interleaved rounds. Noise is \
+             what\n`{base} again` shows; `~` marks a ratio within three times that.\n\n",
             machine.line()
         ),
         Unit::Nanoseconds => {
