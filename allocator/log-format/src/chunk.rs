@@ -67,6 +67,8 @@ pub enum ChunkKind {
     TagPeaks = 25,
     /// How live blocks are held, by the last [`crate::scan`]s.
     Scans = 26,
+    /// What the kernel says of the process: [`crate::vitals`].
+    Vitals = 27,
     /// Budgets, see [`crate::pressure`].
     Budgets = 28,
     /// What happened to them, see [`crate::pressure`].
@@ -100,6 +102,7 @@ impl ChunkKind {
             24 => Self::SitePeaks,
             25 => Self::TagPeaks,
             26 => Self::Scans,
+            27 => Self::Vitals,
             28 => Self::Budgets,
             30 => Self::PressureEvents,
             31 => Self::External,
@@ -130,6 +133,7 @@ impl ChunkKind {
             Self::SitePeaks => "site-peaks",
             Self::TagPeaks => "tag-peaks",
             Self::Scans => "scans",
+            Self::Vitals => "vitals",
             Self::Budgets => "budgets",
             Self::PressureEvents => "pressure events",
             Self::External => "external memory",

@@ -20,6 +20,7 @@
 //! | [`site`] | sites: declarations, counters, and caches in front of them |
 //! | [`peak`] | what was live of each site at peaks |
 //! | [`scan`] | how live blocks were held when memory was searched |
+//! | [`vitals`] | what the kernel says of the process |
 //! | [`module`] | the program and its libraries in memory |
 //! | [`note`] | what the program says about itself |
 //! | [`symbols`] | functions and lines of addresses |
@@ -48,6 +49,7 @@ pub mod stack;
 pub mod symbols;
 pub mod tag;
 pub mod thread;
+pub mod vitals;
 
 pub use chunk::{ChunkHeader, ChunkKind};
 pub use error::FormatError;
@@ -61,6 +63,7 @@ pub use site::SiteDeclaration;
 pub use stack::StackNode;
 pub use symbols::{SymbolChunk, SymbolFrame, SymbolFrames};
 pub use tag::{TagClass, TagDeclaration, WipeRequest};
+pub use vitals::Vitals;
 
 /// The specification, whose examples run as doctests.
 #[cfg(doctest)]
@@ -90,5 +93,6 @@ pub const GROUP_COUNT_MAX: u32 = TAG_COUNT_MAX / TAGS_PER_GROUP;
 const _: () = assert!(TAG_COUNT_MAX.is_multiple_of(TAGS_PER_GROUP));
 const _: () = assert!(chunk::HEADER_SIZE + cell::PAGE_SIZE <= CHUNK_SIZE_MIN as usize);
 const _: () = assert!(chunk::HEADER_SIZE + site::CACHE_PAGE_SIZE <= CHUNK_SIZE_MIN as usize);
+const _: () = assert!(chunk::HEADER_SIZE + vitals::SIZE <= CHUNK_SIZE_MIN as usize);
 const _: () = assert!(chunk::HEADER_SIZE + module::SIZE <= CHUNK_SIZE_MIN as usize);
 const _: () = assert!(process::OFFSET + process::SIZE <= CHUNK_SIZE_MIN as usize);

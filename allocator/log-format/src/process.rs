@@ -101,6 +101,12 @@ pub const SITE_INHERITED_END: usize = 42;
 pub const SPAN_OVERFLOW_COUNT: usize = 43;
 /// Events of budgets so far, see [`crate::pressure`]; its ring has the last ones.
 pub const PRESSURE_EVENT_COUNT: usize = 44;
+/// Samples of [`crate::vitals`] that were ever taken.
+pub const VITALS_COUNT: usize = 53;
+/// What they cost all together, in nanoseconds.
+pub const VITALS_NS: usize = 54;
+/// The spacing of their ring in force, in nanoseconds.
+pub const VITALS_SPACING_NS: usize = 55;
 
 /// Added to the mode where stacks are recorded.
 pub const MODE_STACKS: u64 = 1 << 8;
@@ -167,9 +173,9 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "reserved_50",
     "reserved_51",
     "reserved_52",
-    "reserved_53",
-    "reserved_54",
-    "reserved_55",
+    "vitals_count",
+    "vitals_ns",
+    "vitals_spacing_ns",
     "reserved_56",
     "reserved_57",
     "reserved_58",
