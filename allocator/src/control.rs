@@ -87,6 +87,10 @@ pub(crate) struct Control {
     pub(crate) helper: AtomicU32,
     /// The system's id of the helper: nobody makes room for it.
     pub(crate) helper_id: AtomicU32,
+    /// Counts samples of vitals that the helper is asked for.
+    pub(crate) vitals_wanted: AtomicU32,
+    /// How many of these it has taken; who asked sleeps on it.
+    pub(crate) vitals_taken: AtomicU32,
     /// Whether the vaults are this process's: 0 where they are its parent's.
     pub(crate) vault_home: AtomicU32,
     /// Threads that are changing what stands in vaults.
@@ -119,6 +123,8 @@ pub(crate) struct Control {
     pub(crate) budgets: Lock,
     /// Guards the search of memory: two would find each other's buffers.
     pub(crate) searches: Lock,
+    /// Guards the writer of vitals.
+    pub(crate) vitals: Lock,
     /// Guards what the log has of scans.
     #[cfg(feature = "leak-check")]
     pub(crate) scans: Lock,
@@ -139,6 +145,8 @@ static PAGE: Page = Page {
         room: AtomicU32::new(0),
         helper: AtomicU32::new(0),
         helper_id: AtomicU32::new(0),
+        vitals_wanted: AtomicU32::new(0),
+        vitals_taken: AtomicU32::new(0),
         vault_home: AtomicU32::new(0),
         vault_work: AtomicU32::new(0),
         vault_forks: AtomicU32::new(0),
@@ -155,6 +163,7 @@ static PAGE: Page = Page {
         sites: Lock::new(),
         budgets: Lock::new(),
         searches: Lock::new(),
+        vitals: Lock::new(),
         #[cfg(feature = "leak-check")]
         scans: Lock::new(),
     },

@@ -13,6 +13,7 @@ use scrubjay_log_format::{ChunkKind, header, process};
 use crate::config::Config;
 use crate::line::Line;
 use crate::store::Store;
+use crate::vitals::{self, Detail};
 use crate::{frames, ledger, log_name, os, process as life, thread};
 
 /// Starts a log of the process from now on. In the name `%p` stands for the
@@ -50,6 +51,7 @@ pub fn dump(name: impl AsRef<Path>) -> io::Result<PathBuf> {
         }
     });
     frames::write_now(store);
+    vitals::write_now(store, Detail::Heap);
     let mut path = PathBuf::new();
     let created = log_name::create(name.as_ref().as_os_str().as_bytes(), |descriptor, name| {
         path = path_of(name);

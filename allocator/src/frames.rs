@@ -12,6 +12,7 @@ use crate::control::control;
 use crate::limits::{FRAME_SPACING_NS, FRAMES_MAX, PEAK_FRAME_RISE, TAGS_PER_GROUP};
 use crate::site::peaks;
 use crate::store::Store;
+use crate::thinning::Thinning;
 use crate::{clock, os, tag};
 
 /// The writer's own state; guarded by the lock on frames, so a forked child
@@ -24,12 +25,7 @@ struct Ring {
     spacing_ns: AtomicU64,
     /// Frames written so far.
     number: AtomicU64,
-    /// Slots in use, oldest first.
-    count: AtomicU32,
-    order: [AtomicU32; FRAMES_MAX as usize],
-    /// Slots that were given up, to be written next.
-    spare_count: AtomicU32,
-    spare: [AtomicU32; FRAMES_MAX as usize],
+    slots: Thinning<{ FRAMES_MAX as usize }>,
     /// The process's live bytes at its last peak frame.
     peak: AtomicU64,
 }
@@ -39,10 +35,7 @@ static RING: Ring = Ring {
     due_ns: AtomicU64::new(0),
     spacing_ns: AtomicU64::new(FRAME_SPACING_NS),
     number: AtomicU64::new(0),
-    count: AtomicU32::new(0),
-    order: [const { AtomicU32::new(0) }; FRAMES_MAX as usize],
-    spare_count: AtomicU32::new(0),
-    spare: [const { AtomicU32::new(0) }; FRAMES_MAX as usize],
+    slots: Thinning::new(),
     peak: AtomicU64::new(0),
 };
 
@@ -87,13 +80,16 @@ pub(crate) fn write_peak(store: &'static Store, live: i64) {
     write(store, slot, live);
     peaks::note_process(store, turn as usize);
     newest.store(u64::from(slot) + 1, Ordering::Release);
+    if control().helper.load(Ordering::Relaxed) == 1 {
+        // It asks the kernel what it says of this peak.
+        os::wake_all(&control().demand);
+    }
 }
 
 /// Forgets what was about another store.
 fn begin(store: &Store) {
     if RING.epoch.swap(store.epoch(), Ordering::Relaxed) != store.epoch() {
-        RING.count.store(0, Ordering::Relaxed);
-        RING.spare_count.store(0, Ordering::Relaxed);
+        RING.slots.clear();
         RING.number.store(0, Ordering::Relaxed);
         RING.peak.store(0, Ordering::Relaxed);
         RING.spacing_ns.store(FRAME_SPACING_NS, Ordering::Relaxed);
@@ -101,21 +97,10 @@ fn begin(store: &Store) {
 }
 
 fn write_next(store: &'static Store, now: u64) {
-    let capacity = store.config().frames;
-    if RING.count.load(Ordering::Relaxed) >= capacity {
-        thin_out();
-    }
-    let count = RING.count.load(Ordering::Relaxed);
-    let spare_count = RING.spare_count.load(Ordering::Relaxed);
-    let slot = match spare_count.checked_sub(1) {
-        Some(last) => {
-            RING.spare_count.store(last, Ordering::Relaxed);
-            RING.spare[last as usize].load(Ordering::Relaxed)
-        }
-        None => count,
-    };
-    RING.order[count as usize].store(slot, Ordering::Relaxed);
-    RING.count.store(count + 1, Ordering::Relaxed);
+    let slot = RING.slots.next(store.config().frames, || {
+        let spacing = RING.spacing_ns.load(Ordering::Relaxed);
+        RING.spacing_ns.store(spacing.saturating_mul(2), Ordering::Relaxed);
+    });
     let spacing = RING.spacing_ns.load(Ordering::Relaxed);
     RING.due_ns.store(now + spacing, Ordering::Relaxed);
 
@@ -123,27 +108,6 @@ fn write_next(store: &'static Store, now: u64) {
     process[process::FRAME_SPACING_NS].store(spacing, Ordering::Relaxed);
     pair_clocks(store);
     write(store, slot, process[process::LIVE].load(Ordering::Relaxed) as i64);
-}
-
-/// Gives up every second frame, the newest ones kept.
-fn thin_out() {
-    let count = RING.count.load(Ordering::Relaxed) as usize;
-    let mut kept = 0;
-    let mut spare = 0;
-    for place in 0..count {
-        let slot = RING.order[place].load(Ordering::Relaxed);
-        if place % 2 == 0 {
-            RING.order[kept].store(slot, Ordering::Relaxed);
-            kept += 1;
-        } else {
-            RING.spare[spare].store(slot, Ordering::Relaxed);
-            spare += 1;
-        }
-    }
-    RING.count.store(kept as u32, Ordering::Relaxed);
-    RING.spare_count.store(spare as u32, Ordering::Relaxed);
-    let spacing = RING.spacing_ns.load(Ordering::Relaxed);
-    RING.spacing_ns.store(spacing.saturating_mul(2), Ordering::Relaxed);
 }
 
 /// Writes a frame: it is whole once its moment's first word is there.

@@ -1,5 +1,5 @@
-//! The thread that makes room for the journal ahead of it, and notices modules
-//! that are loaded and unloaded.
+//! The thread that makes room for the journal ahead of it, notices modules that
+//! are loaded and unloaded, and asks the kernel about the process.
 //!
 //! Storing straight into fresh file pages stalls for tens of milliseconds
 //! while the kernel writes back; the helper takes those faults instead.
@@ -13,14 +13,14 @@ use scrubjay_log_format::process;
 use crate::control::control;
 use crate::limits::HELPER_STEP_NS;
 use crate::store::{self, Store};
-use crate::{capture, modules, os, own, reach};
+use crate::{capture, modules, os, own, reach, vitals};
 
-/// Starts the helper, unless there is one. Never called inside an allocation:
-/// making a thread allocates, and blocks.
+/// Starts the helper where there is something for it, unless there is one. Never
+/// called inside an allocation: making a thread allocates, and blocks.
 pub(crate) fn start() {
     let Some(store) = store::current() else { return };
     let helper = &control().helper;
-    if (!store.has_journal() && !has_stacks(store))
+    if (store.descriptor().is_none() && !has_stacks(store))
         || helper.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
     {
         return;
@@ -44,6 +44,7 @@ extern "C" fn main(_: *mut c_void) -> *mut c_void {
         }
         if let Some(store) = store::current() {
             look_at_modules(store);
+            vitals::look(store);
         }
         os::wait_while(&control().demand, demand, HELPER_STEP_NS);
         if store::current().is_none() {

@@ -275,6 +275,12 @@ unsafe impl Inner for System {
     }
 
     #[inline(always)]
+    // Any of them releases what another gave.
+    fn identity(&self) -> usize {
+        static IDENTITY: u8 = 0;
+        ptr::from_ref(&IDENTITY).addr()
+    }
+
     unsafe fn readable_size(&self, block: *mut u8, layout: Layout) -> usize {
         if layout.size() >= MAPPED_KEPT_MIN && mapped::contains(block) {
             return mapped::pages(layout.size() + TRAILER_SIZE);

@@ -73,7 +73,7 @@ mod c_heap;
 #[expect(unsafe_code, reason = "reads the stack")]
 mod capture;
 mod carried;
-#[allow(dead_code, reason = "asked by nobody yet")]
+#[allow(dead_code, reason = "the machine's memory is asked by nobody yet")]
 mod cgroup;
 #[expect(unsafe_code, reason = "reads the time stamp counter")]
 mod clock;
@@ -183,6 +183,7 @@ mod tag;
 mod tag_family;
 #[expect(unsafe_code, reason = "takes blocks from the wrapped allocator")]
 mod take;
+mod thinning;
 #[expect(unsafe_code, reason = "turns a mapping into slots, and inlines thread-local access")]
 mod thread;
 mod thread_blocks;
@@ -191,9 +192,13 @@ pub mod tokio;
 mod touched;
 #[expect(unsafe_code, reason = "reads and writes behind a block")]
 mod trailer;
+#[expect(unsafe_code, reason = "hands blocks back that were held")]
+mod trim;
 #[expect(unsafe_code, reason = "maps and protects the pages of guarded blocks")]
 mod vault;
 mod vault_tag;
+#[expect(unsafe_code, reason = "turns a mapping into a list")]
+mod vitals;
 #[expect(unsafe_code, reason = "overwrites a block")]
 mod wipe;
 mod wrapped;
@@ -251,4 +256,6 @@ pub use stack::scrub_stack;
 pub use switch::{ModeError, set_mode};
 pub use tag::Tag;
 pub use tag_family::TagFamily;
+pub use trim::{Trimmed, trim};
 pub use vault_tag::Frozen;
+pub use vitals::{CgroupVitals, MallocVitals, VitalParts, Vitals, vitals, vitals_with_parts};

@@ -182,6 +182,29 @@ pub(crate) const WAIT_STEP_NS: i64 = 2_000_000;
 /// The helper looks for work at least this often, in nanoseconds.
 pub(crate) const HELPER_STEP_NS: i64 = 50_000_000;
 
+/// The kernel is asked about the process at most this often, in nanoseconds.
+pub(crate) const VITALS_STEP_NS: u64 = 10_000_000;
+/// And at least this often, where a log was asked for.
+pub(crate) const VITALS_IDLE_NS: u64 = 1_000_000_000;
+/// In between once resident bytes have changed by 1 / this.
+pub(crate) const VITALS_CHANGE: u64 = 64;
+/// The first spacing of the ring of vitals, in nanoseconds.
+pub(crate) const VITALS_SPACING_NS: u64 = HELPER_STEP_NS as u64;
+/// The parts are asked for again once resident bytes have changed by 1 / this,
+pub(crate) const VITALS_PARTS_CHANGE: u64 = 10;
+/// and after this time, in nanoseconds,
+pub(crate) const VITALS_PARTS_SPACING_NS: u64 = 1_000_000_000;
+/// and after so many times what they cost: a tenth of a percent of a processor.
+pub(crate) const VITALS_PARTS_REST: u64 = 1_000;
+/// Mappings are not read any further after this time, in nanoseconds; then the
+/// parts are not known.
+pub(crate) const VITALS_PARTS_MAX_NS: u64 = 50_000_000;
+/// The C library's heap, which stands still meanwhile, is not asked again once
+/// that took longer, in nanoseconds.
+pub(crate) const VITALS_MALLOC_MAX_NS: u64 = 5_000_000;
+/// Who exits waits this long at most for the helper to ask, in nanoseconds.
+pub(crate) const VITALS_EXIT_NS: u64 = 100_000_000;
+
 /// A refused size counts as this at most, so that ledger and journal agree.
 pub(crate) const FAILED_SIZE_MAX: usize = format::event::ADDRESS_MAX as usize;
 
@@ -346,6 +369,7 @@ const _: () = assert!(
         + STACK_NODES_MAX * format::stack::SIZE
         + SITE_PAGES_MAX * format::site::CACHE_PAGE_SIZE
         + SCAN_RECORDS_MAX * format::scan::SIZE
+        + format::vitals::COUNT_MAX as usize * format::vitals::SIZE
         + format::registry::RECORD_COUNT_MAX as usize * format::registry::SIZE
         + GROUPS_MAX * format::frame::slot_count(FRAMES_MAX) as usize * format::frame::ROW_SIZE
         <= LEDGER_RESERVE

@@ -7,13 +7,27 @@ use crate::os;
 /// Hands out a file's lines through the buffer; of one that is longer, what fits.
 /// False where the file cannot be opened. Leaves the C library's error as it was.
 pub(crate) fn each_line(path: &CStr, buffer: &mut [u8], see: impl FnMut(&[u8])) -> bool {
-    os::keeping_errno(|| match os::open_file(path) {
-        Ok(file) => {
-            read(|free| os::read_on(file, free), buffer, see);
-            os::close(file);
-            true
-        }
-        Err(_) => false,
+    each_line_while(path, buffer, see, || true)
+}
+
+/// As [`each_line`], but gives up, and answers false, once `go_on`, which is asked
+/// before each piece of the file, says so.
+pub(crate) fn each_line_while(
+    path: &CStr,
+    buffer: &mut [u8],
+    see: impl FnMut(&[u8]),
+    mut go_on: impl FnMut() -> bool,
+) -> bool {
+    os::keeping_errno(|| {
+        let Ok(file) = os::open_file(path) else { return false };
+        let mut is_whole = true;
+        let more = |free: &mut [u8]| {
+            is_whole = is_whole && go_on();
+            if is_whole { os::read_on(file, free) } else { 0 }
+        };
+        read(more, buffer, see);
+        os::close(file);
+        is_whole
     })
 }
 

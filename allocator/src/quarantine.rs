@@ -146,6 +146,22 @@ pub(crate) fn take(layout: Layout, owner: usize) -> Option<*mut u8> {
     None
 }
 
+/// Takes everything of that owner out, verified, and hands it on one by one, while
+/// nobody waits for it. Not within an allocation.
+pub(crate) fn drain(owner: usize, mut release: impl FnMut(Held)) {
+    for place in BUCKETS.iter().flat_map(|bucket| &bucket.places) {
+        let guard = control().quarantine.try_for_a_while();
+        let held = place.held().filter(|held| held.owner == owner && guard.is_some());
+        if let Some(held) = held {
+            place.clear(held);
+        }
+        drop(guard);
+        if let Some(held) = held.filter(|&held| is_blank(held)) {
+            release(held);
+        }
+    }
+}
+
 /// Looks at all that is held, when the process exits.
 extern "C" fn verify_all() {
     let Some(_guard) = control().quarantine.try_for_a_while() else { return };

@@ -6,10 +6,12 @@
 
 #[cfg(feature = "c-heap")]
 mod behind;
+mod told;
 #[cfg(not(feature = "c-heap"))]
 mod usual;
 
 #[cfg(feature = "c-heap")]
 pub(crate) use behind::*;
+pub(crate) use told::{give_back, told};
 #[cfg(not(feature = "c-heap"))]
 pub(crate) use usual::*;

@@ -89,6 +89,22 @@ pub(super) fn reach(block: *mut u8, size: usize) -> bool {
     reached
 }
 
+/// What slots without a block may hold in pages, bytes.
+pub(super) fn kept_size() -> usize {
+    KEPT_SIZE.load(Ordering::Relaxed)
+}
+
+/// Gives all kept slots back to the kernel; answers what they may have held.
+pub(super) fn give_back() -> usize {
+    let mut size = 0;
+    while let Some(block) = take_kept() {
+        size += number_of(block).map_or(0, |number| HELD[number].load(Ordering::Relaxed));
+        // SAFETY: the slot is ours, and blank.
+        unsafe { unmap(block) };
+    }
+    size
+}
+
 /// A slot that was kept. Its pages are blank.
 fn take_kept() -> Option<*mut u8> {
     if KEPT_SIZE.load(Ordering::Relaxed) == 0 {

@@ -11,7 +11,7 @@
 //! ([`growing`]).
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::limits::{MAPPED_UNKEPT_MIN, TRAILER_SIZE};
 use crate::{os, registers};
@@ -27,6 +27,32 @@ pub(crate) const ALIGN: usize = 4096;
 
 /// Whether large blocks are mapped at all.
 static ALLOWED: AtomicBool = AtomicBool::new(true);
+
+/// Pages of all blocks here in bytes: what a block that grows into the rest of its
+/// last page does not change.
+static LIVE_SIZE: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of the pages of all blocks that are mapped, whether they were touched or
+/// not.
+pub(crate) fn live_size() -> usize {
+    LIVE_SIZE.load(Ordering::Relaxed)
+}
+
+/// What mappings without a block may hold in pages, bytes.
+pub(crate) fn kept_size() -> usize {
+    growing::kept_size()
+}
+
+/// Gives the pages of all mappings without a block back to the kernel; answers
+/// how many bytes they may have held.
+pub(crate) fn give_back() -> usize {
+    growing::give_back()
+}
+
+/// Counts that a block of `size` bytes has `new_size` now.
+fn count(size: usize, new_size: usize) {
+    LIVE_SIZE.fetch_add(pages(new_size).wrapping_sub(pages(size)), Ordering::Relaxed);
+}
 
 /// Leaves large blocks to the inner allocator.
 pub(crate) fn forbid() {
@@ -51,6 +77,7 @@ pub(crate) fn map(size: usize) -> *mut u8 {
     let Some(block) = class_for(size).and_then(take_slot) else { return ptr::null_mut() };
     // SAFETY: the slot is ours, and nothing refers to it.
     if unsafe { os::map_over(block, size_of_slot(block), None, 0) } {
+        count(0, size);
         return block;
     }
     give_slot_back(block);
@@ -63,7 +90,12 @@ pub(crate) fn map_growing(size: usize) -> *mut u8 {
         return ptr::null_mut();
     }
     let block = growing::map(size);
-    if block.is_null() && size >= MAPPED_UNKEPT_MIN { map(size) } else { block }
+    if !block.is_null() {
+        count(0, size);
+    } else if size >= MAPPED_UNKEPT_MIN {
+        return map(size);
+    }
+    block
 }
 
 /// Whether the pages of a block that is about to go will be kept, so that they
@@ -92,6 +124,7 @@ pub(crate) fn note_touched(block: *mut u8, size: usize) {
 /// The block came from this module, and its owner gives it up.
 pub(crate) unsafe fn release(block: *mut u8, size: usize) {
     registers::clear();
+    count(size, 0);
     // SAFETY: the caller's promise.
     if unsafe { growing::put(block, size) } {
         return;
@@ -110,7 +143,11 @@ pub(crate) unsafe fn release(block: *mut u8, size: usize) {
 /// The block came from this module with `size` bytes.
 pub(crate) unsafe fn grow(block: *mut u8, size: usize, new_size: usize) -> Option<*mut u8> {
     if new_size <= size_of_slot(block) {
-        return growing::reach(block, new_size).then_some(block);
+        let reached = growing::reach(block, new_size);
+        if reached {
+            count(size, new_size);
+        }
+        return reached.then_some(block);
     }
     let moved = class_for(new_size).and_then(take_slot)?;
     // SAFETY: the old range is the block's, the new one its slot's.
@@ -118,6 +155,7 @@ pub(crate) unsafe fn grow(block: *mut u8, size: usize, new_size: usize) -> Optio
         give_slot_back(moved);
         return None;
     }
+    count(size, new_size);
     Some(moved)
 }
 
@@ -141,6 +179,7 @@ pub(crate) fn leave(block: *mut u8, size: usize) {
 /// The block came from this module with `size` bytes.
 pub(crate) unsafe fn shrink(block: *mut u8, size: usize, new_size: usize) {
     let (old, new) = (pages(size), pages(new_size));
+    count(size, new_size);
     // The old trailer stays behind where its page does; kept slots are blank.
     let at = (size - TRAILER_SIZE).max(new_size);
     // SAFETY: the place lies within the block.
@@ -192,16 +231,17 @@ mod tests {
         // SAFETY: the block has so many bytes.
         assert!(like(unsafe { moved.add(SIZE) }, 4 * SIZE, 0));
         assert!(!keep(moved, 5 * SIZE), "a block that never grew stands in no such slot");
+        assert_eq!(live_size(), 5 * SIZE);
         // SAFETY: the block is ours.
         unsafe { release(moved, 5 * SIZE) };
-        assert_eq!(slots::taken_count(), 0);
+        assert_eq!((slots::taken_count(), live_size()), (0, 0));
 
         let growing = map_growing(SIZE);
-        for size in [2 * SIZE, 4 * SIZE, 16 * SIZE] {
-            fill(growing, size / 2);
+        for (size, new_size) in [(SIZE, 2 * SIZE), (2 * SIZE, 4 * SIZE), (4 * SIZE, 16 * SIZE)] {
+            fill(growing, size);
             // SAFETY: the block is ours.
-            assert_eq!(unsafe { grow(growing, size / 2, size) }, Some(growing));
-            assert!(like(growing, size / 2, 7));
+            assert_eq!(unsafe { grow(growing, size, new_size) }, Some(growing));
+            assert!(like(growing, size, 7));
         }
         assert!(keep(growing, 16 * SIZE));
         // SAFETY: the block has so many bytes.
@@ -233,7 +273,13 @@ mod tests {
         leave(largest, 32 * SIZE);
         assert!(like(moved, SIZE, 7));
         // SAFETY: as above.
-        unsafe { release(moved, 64 * SIZE) };
-        assert_eq!(slots::taken_count(), 1);
+        unsafe { shrink(moved, 64 * SIZE, 63 * SIZE - 1) };
+        assert_eq!(live_size(), 63 * SIZE);
+        // SAFETY: as above.
+        unsafe { release(moved, 63 * SIZE - 1) };
+        assert_eq!((slots::taken_count(), live_size()), (1, 0));
+        assert!(kept_size() >= 15 * SIZE);
+        assert_eq!(give_back(), 15 * SIZE);
+        assert_eq!((slots::taken_count(), kept_size()), (0, 0));
     }
 }

@@ -36,8 +36,8 @@ pub(crate) use modules::{Object, each_object, program_path, static_thread_locals
 pub(crate) use ours::{each_own, note_own, own_missed_count};
 pub(crate) use pagemap::{PageRun, open_pagemap, read_pagemap, scan_pagemap};
 pub(crate) use process::{
-    abort, at_exit, at_fork, environment, host_name, is_privileged, parent_id, process_id, random,
-    write_error, write_error_pieces,
+    abort, at_exit, at_fork, environment, fault_counts, host_name, is_privileged, parent_id,
+    process_id, random, write_error, write_error_pieces,
 };
 pub(crate) use stacks::{
     first_stack, first_stack_limit, is_first_thread, keeping_errno, mapping_of, read_words,

@@ -85,6 +85,15 @@ pub(crate) fn parent_id() -> u32 {
     unsafe { libc::getppid() as u32 }
 }
 
+/// Page faults of the process so far: minor ones and major ones.
+pub(crate) fn fault_counts() -> Option<(u64, u64)> {
+    // SAFETY: all zeros is a valid structure.
+    let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
+    // SAFETY: the structure is writable.
+    let refused = unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    (refused == 0).then_some((usage.ru_minflt as u64, usage.ru_majflt as u64))
+}
+
 /// The host's name, NUL-padded.
 pub(crate) fn host_name() -> [u8; 64] {
     let mut name = [0; 64];

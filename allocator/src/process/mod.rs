@@ -21,7 +21,7 @@ use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
 use crate::{
     frames, heap, helper, journal, late, ledger, live, mapped, modules, os, own, registers,
-    sampling, tag, trailer,
+    sampling, tag, trailer, vitals,
 };
 
 pub(crate) use late_log::start_log;
@@ -389,6 +389,7 @@ extern "C" fn process_exits() {
     });
     frames::write_now(store);
     tag::declare_budgets(store);
+    vitals::write_last(store);
     mark_end(store, process::STATE_EXITED);
 }
 

@@ -66,7 +66,7 @@ impl Store {
             self.exhausted.store(true, Ordering::Relaxed);
             return Err(NoRoom::Refused(libc::ENOMEM));
         }
-        if control().helper.load(Ordering::Relaxed) == 1 {
+        if control().helper.load(Ordering::Relaxed) == 1 && self.is_made_ahead() {
             // SAFETY: the range was just mapped; nobody writes it as bytes.
             os::populate(unsafe { core::slice::from_raw_parts(place, WINDOW_SIZE) });
         }
@@ -158,7 +158,10 @@ impl Store {
     /// helper thread.
     pub(crate) fn map_ahead(&self) -> bool {
         let mapped = self.mapped.load(Ordering::Relaxed);
-        if self.ahead() >= POPULATED_AHEAD as u64 || mapped >= self.fixed.config.log_limit {
+        if !self.is_made_ahead()
+            || self.ahead() >= POPULATED_AHEAD as u64
+            || mapped >= self.fixed.config.log_limit
+        {
             return false;
         }
         let Some(_guard) = control().windows.try_for_a_while() else { return true };

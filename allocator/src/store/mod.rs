@@ -35,7 +35,8 @@ pub(crate) use places::{Mark, Place};
 pub(crate) use words::{
     BudgetWords, Cell, DeclarationWords, ExternalWords, ModuleWords, MomentWords, NodeWords,
     NoteWords, Page, PressureWords, ProcessWords, RegistryWords, RowWords, SiteCounters, SitePage,
-    SitePeakWords, SiteWords, TagPeakWords, ThreadWords, TotalsWords, cell_of, store_bytes,
+    SitePeakWords, SiteWords, TagPeakWords, ThreadWords, TotalsWords, VitalsWords, cell_of,
+    store_bytes,
 };
 
 /// What never changes about a store.
@@ -149,6 +150,18 @@ impl Store {
 
     pub(crate) fn has_journal(&self) -> bool {
         self.fixed.mode == Mode::Journal
+    }
+
+    /// Whether room is made ahead of what is written: of a journal, and of sites
+    /// with stacks.
+    pub(crate) fn is_made_ahead(&self) -> bool {
+        let mode = self.process()[process::MODE].load(Ordering::Relaxed);
+        self.has_journal() || mode & process::MODE_STACKS != 0
+    }
+
+    /// Bytes that are mapped.
+    pub(crate) fn mapped_size(&self) -> u64 {
+        self.mapped.load(Ordering::Relaxed)
     }
 
     pub(crate) fn flags(&self) -> u32 {

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
     ChunkKind, cell, external, frame, module, note, peak, pressure, registry, site, stack, tag,
-    thread,
+    thread, vitals,
 };
 
 #[cfg(feature = "leak-check")]
@@ -21,7 +21,7 @@ use scrubjay_log_format::scan;
 use super::{
     BudgetWords, DeclarationWords, ExternalWords, ModuleWords, MomentWords, NodeWords, NoteWords,
     Page, PressureWords, RegistryWords, RowWords, SiteCounters, SitePage, SitePeakWords, SiteWords,
-    Store, TagPeakWords, ThreadWords, TotalsWords,
+    Store, TagPeakWords, ThreadWords, TotalsWords, VitalsWords,
 };
 
 /// How many chunks a table needs in a log of the smallest chunks.
@@ -66,6 +66,7 @@ pub(super) struct Tables {
     external: Table<{ directory_size(TAGS_MAX, external::SIZE) }>,
     budgets: Table<{ directory_size(BUDGETS_MAX, pressure::BUDGET_SIZE) }>,
     pressure: Table<{ directory_size(PRESSURE_EVENTS_MAX, pressure::EVENT_SIZE) }>,
+    vitals: Table<{ directory_size(vitals::COUNT_MAX as usize, vitals::SIZE) }>,
     #[cfg(feature = "leak-check")]
     scans: Table<{ directory_size(SCAN_RECORDS_MAX, scan::SIZE) }>,
 }
@@ -260,6 +261,11 @@ impl Store {
     /// What happened to budgets, by its place in the ring.
     pub(super) fn pressure_event_or_take(&self, index: u32) -> Option<&'static PressureWords> {
         self.record_or_take(&self.tables.pressure, ChunkKind::PressureEvents, index)
+    }
+
+    /// A sample of what the kernel says.
+    pub(crate) fn vitals_or_take(&self, place: u32) -> Option<&'static VitalsWords> {
+        self.record_or_take(&self.tables.vitals, ChunkKind::Vitals, place)
     }
 
     /// A note, if its chunk is there.

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use scrubjay_log_format::{
     cell, external, frame, module, note, peak, pressure, process, registry, site, stack, tag,
-    thread,
+    thread, vitals,
 };
 
 use crate::limits::TAGS_PER_GROUP;
@@ -41,6 +41,8 @@ pub(crate) type TagPeakWords = [AtomicU64; peak::TAG_WORD_COUNT];
 pub(crate) type ModuleWords = [AtomicU64; module::SIZE / 8];
 /// A note.
 pub(crate) type NoteWords = [AtomicU64; note::SIZE / 8];
+/// What the kernel said of the process.
+pub(crate) type VitalsWords = [AtomicU64; vitals::WORD_COUNT];
 /// A record of a scan.
 #[cfg(feature = "leak-check")]
 pub(crate) type ScanWords = [AtomicU64; scrubjay_log_format::scan::SIZE / 8];
