@@ -19,6 +19,7 @@ use super::site_store::SiteStore;
 use super::sites::{Sites, UNKNOWN_TAG};
 use super::tables::{ledger_kind, records};
 use super::tag_sums::{Counters, Tag, add, difference, unaccounted};
+use super::vitals::Samples;
 use crate::error::Error;
 use crate::progress::Progress;
 
@@ -56,6 +57,8 @@ pub struct Ledger {
     pub budgets: Budgets,
     /// How live blocks were held.
     pub scans: Scans,
+    /// What the kernel said of the process.
+    pub vitals: Samples,
     /// What the file is made of, by the kinds' numbers.
     pub kinds: BTreeMap<u16, KindCount>,
     /// Places that no chunk has taken.
@@ -116,6 +119,7 @@ impl Ledger {
         ledger.settle_registry();
         let is_moving = file.header.has(header::FLAG_DUMP) || file.is_being_written();
         ledger.scans.settle(is_moving, &mut ledger.damages);
+        ledger.vitals.settle(is_moving, &mut ledger.damages);
         tracing::debug!(tags = ledger.tags.len(), slots = ledger.threads.len(), "ledger read");
         Ok(ledger)
     }
@@ -197,6 +201,7 @@ impl Ledger {
             ChunkKind::PressureEvents => return self.budgets.event(record),
             ChunkKind::External => return self.budgets.external(index, record),
             ChunkKind::Scans => return self.scans.record(index, place, record),
+            ChunkKind::Vitals => return self.vitals.record(index, place, record),
             _ => return,
         };
         if let Err(error) = read {

@@ -19,6 +19,7 @@ pub mod scans;
 pub mod site_store;
 pub mod sites;
 pub mod tag_sums;
+pub mod vitals;
 
 pub mod ledger;
 pub mod slots;

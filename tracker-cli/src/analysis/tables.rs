@@ -3,7 +3,7 @@
 use scrubjay_log_format::chunk::{self, records_per_chunk};
 use scrubjay_log_format::{
     ChunkHeader, ChunkKind, FormatError, cell, external, frame, module, note, peak, pressure,
-    registry, scan, site, stack, tag, thread,
+    registry, scan, site, stack, tag, thread, vitals,
 };
 
 use super::damage::{Damage, Damages};
@@ -37,6 +37,7 @@ fn record_size(kind: ChunkKind) -> Option<usize> {
         ChunkKind::Budgets => pressure::BUDGET_SIZE,
         ChunkKind::PressureEvents => pressure::EVENT_SIZE,
         ChunkKind::External => external::SIZE,
+        ChunkKind::Vitals => vitals::SIZE,
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 
 mod budgets;
 mod check;
+mod kernel;
 mod leaks;
 mod log;
 mod losses;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Log;
 use super::budgets::{self, BudgetRow};
+use super::kernel::Kernel;
 use super::losses::Losses;
 use super::rows::{LevelRow, TagRow, Totals, frame_rows, level_table, tag_rows};
 use crate::analysis::clock::Clock;
@@ -31,6 +32,8 @@ struct Summary {
     tags: Vec<TagRow>,
     external: Vec<ExternalRow>,
     budgets: Vec<BudgetRow>,
+    /// What the kernel said; no log before vitals has it.
+    kernel: Option<Kernel>,
     losses: Losses,
 }
 
@@ -64,6 +67,7 @@ pub fn run(log: &Log, mut session: Session<'_>) -> Result<u8, Error> {
         tags: tag_rows(&file, &ledger),
         external: external_rows(&ledger),
         budgets: budgets::rows(&ledger),
+        kernel: Kernel::new(&file, &ledger),
         losses: Losses::new(&file, &ledger),
     };
     if session.is_json() {
@@ -102,6 +106,9 @@ impl Summary {
         self.write_tags(out, is_narrow)?;
         self.write_external(out, is_narrow)?;
         self.write_budgets(out, is_narrow)?;
+        if let Some(kernel) = &self.kernel {
+            kernel.write(out)?;
+        }
         let losses = self.losses.sentences(self.run.events_in_flight);
         writeln!(out, "\n{}", text::heading("Losses"))?;
         if losses.is_empty() {

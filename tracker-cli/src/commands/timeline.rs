@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use scrubjay_log_format::vitals;
 use serde::Serialize;
 
 use crate::analysis::clock::Clock;
@@ -44,6 +45,16 @@ struct Timeline {
     /// level first.
     tags: Vec<String>,
     points: Vec<Point>,
+    /// What the kernel said meanwhile.
+    kernel: Vec<KernelPoint>,
+}
+
+#[derive(Serialize)]
+struct KernelPoint {
+    at_ns: Option<u64>,
+    at_ticks: u64,
+    resident_bytes: u64,
+    cgroup_usage_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -105,7 +116,14 @@ impl Timeline {
                 tag_bytes: tags.iter().map(|&(_, index)| live(index)).collect(),
             });
         }
-        Self { tags: tags.iter().map(|&(_, index)| ledger.name(index)).collect(), points }
+        let kernel = ledger.vitals.all().map(|sample| KernelPoint {
+            at_ns: clock.ns(sample.0[vitals::TICKS]),
+            at_ticks: sample.0[vitals::TICKS],
+            resident_bytes: sample.resident_bytes(),
+            cgroup_usage_bytes: sample.0[vitals::CGROUP_USAGE],
+        });
+        let tags = tags.iter().map(|&(_, index)| ledger.name(index)).collect();
+        Self { tags, points, kernel: kernel.collect() }
     }
 
     fn draw(
@@ -120,7 +138,7 @@ impl Timeline {
         let columns = usize::from(arguments.width) - MARGIN - PEAK_WIDTH;
         let axis = Axis { start, end, columns };
 
-        let whole = axis.levels(&self.points, |point| point.live_bytes);
+        let whole = axis.levels(&self.points, |point| (point.at_ticks, point.live_bytes));
         let greatest = whole.iter().copied().max().unwrap_or(0);
         let what = arguments.tag.as_deref().unwrap_or("all tags");
         let title = format!("Live bytes of {what}, from {} frames", self.points.len());
@@ -140,11 +158,24 @@ impl Timeline {
         let gap = columns.saturating_sub(from.chars().count());
         writeln!(out, "{:width$}{from}{to:>gap$}", "", width = MARGIN)?;
 
+        if arguments.tag.is_none() && !self.kernel.is_empty() {
+            let levels = axis.levels(&self.kernel, |point| (point.at_ticks, point.resident_bytes));
+            let greatest = levels.iter().copied().max().unwrap_or(0);
+            writeln!(
+                out,
+                "\n{:>width$}  {}{:>PEAK_WIDTH$}",
+                "resident, the kernel",
+                bars(&levels, greatest, 0, 1),
+                text::size(greatest),
+                width = MARGIN - 2,
+            )?;
+        }
         if arguments.tag.is_none() && !self.tags.is_empty() {
             let title = "Each tag, by its own greatest level";
             writeln!(out, "\n{}", text::heading(title))?;
             for (at, tag) in self.tags.iter().take(TAGS_DRAWN).enumerate() {
-                let levels = axis.levels(&self.points, |point| point.tag_bytes[at]);
+                let levels =
+                    axis.levels(&self.points, |point| (point.at_ticks, point.tag_bytes[at]));
                 let greatest = levels.iter().copied().max().unwrap_or(0);
                 writeln!(
                     out,
@@ -173,15 +204,15 @@ struct Axis {
 impl Axis {
     /// The greatest level in each column; where no frame was written nothing
     /// happened, so the last level goes on.
-    fn levels(&self, points: &[Point], level: impl Fn(&Point) -> u64) -> Vec<u64> {
+    fn levels<P>(&self, points: &[P], level: impl Fn(&P) -> (u64, u64)) -> Vec<u64> {
         let span = u128::from(self.end.saturating_sub(self.start)).max(1);
         let mut columns: Vec<Option<u64>> = vec![None; self.columns];
         let mut carried: Vec<u64> = vec![0; self.columns];
         for point in points {
-            let since = u128::from(point.at_ticks.saturating_sub(self.start));
+            let (ticks, value) = level(point);
+            let since = u128::from(ticks.saturating_sub(self.start));
             let column = (since * self.columns as u128 / span) as usize;
             let column = column.min(self.columns - 1);
-            let value = level(point);
             columns[column] = Some(columns[column].unwrap_or(0).max(value));
             carried[column] = value;
         }

@@ -169,6 +169,9 @@ impl Dump<'_, '_> {
         if header.kind == ChunkKind::Scans as u16 {
             return self.scans(header, bytes);
         }
+        if header.kind == ChunkKind::Vitals as u16 {
+            return self.vitals(header, bytes);
+        }
         let Some(kind) = ledger_kind(header) else { return Ok(()) };
         if kind >= ChunkKind::Stacks {
             return self.sites(header, kind, bytes);

@@ -4,6 +4,7 @@ mod dump;
 mod dump_scans;
 mod dump_sites;
 mod dump_symbols;
+mod dump_vitals;
 mod info;
 mod symbolize;
 mod verify;
