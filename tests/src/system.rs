@@ -175,3 +175,28 @@ pub(crate) fn limit_file_size(command: &mut Command, bytes: u64) {
     // SAFETY: setting a limit is one system call, which a forked child may do.
     unsafe { command.pre_exec(set) };
 }
+
+/// Takes blocks from C's own heap, writes them, and leaves them there.
+pub fn take_c_blocks(count: usize, size: usize) {
+    for _ in 0..count {
+        // SAFETY: malloc has no preconditions.
+        let block = std::hint::black_box(unsafe { libc::malloc(size) });
+        assert!(!block.is_null(), "there is memory");
+        // SAFETY: the block has so many bytes, and is ours.
+        unsafe { libc::memset(block, 1, size) };
+    }
+}
+
+/// A file in memory, for good, that nobody may write.
+pub fn map_file(path: &Path) -> &'static [u8] {
+    use std::os::fd::AsRawFd;
+    let file = std::fs::File::open(path).expect("the file is there");
+    let size = file.metadata().expect("files have a size").len() as usize;
+    let (protection, flags) = (libc::PROT_READ, libc::MAP_PRIVATE);
+    // SAFETY: no address is asked for, so nothing that exists is touched.
+    let place =
+        unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, file.as_raw_fd(), 0) };
+    assert_ne!(place, libc::MAP_FAILED, "the file can be mapped");
+    // SAFETY: the mapping is never undone, and the file is not changed.
+    unsafe { std::slice::from_raw_parts(place.cast(), size) }
+}
