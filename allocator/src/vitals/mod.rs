@@ -10,6 +10,8 @@ use crate::store;
 mod parts;
 mod ring;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use ring::{look, write_last, write_now};
 pub(crate) use sample::{Detail, resident_now};
