@@ -65,7 +65,7 @@ pub const CGROUP_LIMIT: usize = 15;
 pub const MACHINE_BYTES: usize = 16;
 /// What of it can be had without swapping.
 pub const MACHINE_AVAILABLE_BYTES: usize = 17;
-/// Live bytes of the heap, as published.
+/// Live bytes of the heap: as published, and with parts as counted.
 pub const LIVE_BYTES: usize = 18;
 /// Bytes of the log, or of the ledger where there is none, that are mapped.
 pub const LOG_MAPPED_BYTES: usize = 19;
@@ -104,6 +104,8 @@ pub const MALLOC_MAPPED_BYTES: usize = 34;
 pub const MALLOC_FREE_BYTES: usize = 35;
 /// What the parts cost of [`TOOK_NS`].
 pub const PARTS_NS: usize = 36;
+/// Memory that no allocator sees and the program told of, in bytes.
+pub const EXTERNAL_BYTES: usize = 37;
 /// The checksum of all words before, in the lower half.
 pub const CHECKSUM: usize = WORD_COUNT - 1;
 
@@ -163,7 +165,7 @@ pub const NAMES: [&str; WORD_COUNT] = [
     "malloc_mapped_bytes",
     "malloc_free_bytes",
     "parts_ns",
-    "reserved_37",
+    "external_bytes",
     "reserved_38",
     "checksum",
 ];

@@ -23,6 +23,9 @@ pub(crate) use sample::{Detail, resident_now};
 pub struct Vitals {
     /// Live on the heap, as the ledger says.
     pub live_bytes: u64,
+    /// Told of by the program: memory that no allocator sees, and part of which may
+    /// be resident. See [`crate::External`].
+    pub external_bytes: u64,
     /// Resident: what tools call RSS, the sum of the next three.
     pub resident_bytes: u64,
     /// Of it anonymous memory: heaps, stacks, the program's variables.
@@ -171,6 +174,7 @@ impl Vitals {
         };
         Self {
             live_bytes: (word(format::LIVE_BYTES) as i64).max(0) as u64,
+            external_bytes: word(format::EXTERNAL_BYTES),
             resident_bytes: sample.resident_bytes(),
             anonymous_bytes: word(format::ANONYMOUS_BYTES),
             file_bytes: word(format::FILE_BYTES),
@@ -222,6 +226,9 @@ impl fmt::Display for Vitals {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { live_bytes, resident_bytes, .. } = self;
         write!(out, "{live_bytes} bytes live, {resident_bytes} resident")?;
+        if self.external_bytes > 0 {
+            write!(out, ", {} external", self.external_bytes)?;
+        }
         if self.swapped_bytes > 0 {
             write!(out, ", {} swapped out", self.swapped_bytes)?;
         }

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 
 use scrubjay_log_format::vitals::{self as format, WORD_COUNT};
-use scrubjay_log_format::{cell, process, tag as tag_format};
+use scrubjay_log_format::{cell, external, process, tag as tag_format};
 
 use crate::limits::VITALS_MALLOC_MAX_NS;
 use crate::listing::{decimal, each_line, value};
@@ -52,7 +52,9 @@ pub(super) fn take(store: Option<&Store>, detail: Detail) -> format::Vitals {
     ask_for_machine(&mut words);
     words[format::KEPT_BYTES] = mapped::kept_size() as u64;
     if let Some(store) = store {
-        words[format::LIVE_BYTES] = store.process()[process::LIVE].load(Ordering::Relaxed);
+        let published = store.process()[process::LIVE].load(Ordering::Relaxed);
+        words[format::EXTERNAL_BYTES] = external(store);
+        words[format::LIVE_BYTES] = published.saturating_sub(words[format::EXTERNAL_BYTES]);
         words[format::LOG_MAPPED_BYTES] = store.mapped_size();
     }
     if detail != Detail::Plain {
@@ -125,6 +127,12 @@ fn ask_for_parts(store: Option<&Store>, detail: Detail, words: &mut [u64; WORD_C
 /// Whether a sample shows that the C library may be asked as a matter of course.
 pub(super) fn was_cheap(vitals: &format::Vitals) -> bool {
     vitals.0[format::PARTS_NS] < VITALS_MALLOC_MAX_NS
+}
+
+/// Memory that the program told of.
+fn external(store: &Store) -> u64 {
+    let words = (0..tag::count()).filter_map(|tag| store.external(tag));
+    words.map(|words| words[external::BYTES].load(Ordering::Relaxed)).sum()
 }
 
 /// What is live in all: bytes and blocks, summed over all cells.

@@ -35,6 +35,7 @@ pub struct Kernel {
 struct Sample {
     at_ns: Option<u64>,
     live_bytes: u64,
+    external_bytes: u64,
     resident_bytes: u64,
     anonymous_bytes: u64,
     file_bytes: u64,
@@ -129,6 +130,7 @@ impl Sample {
         Self {
             at_ns: clock.ns(word(format::TICKS)),
             live_bytes: live(sample),
+            external_bytes: word(format::EXTERNAL_BYTES),
             resident_bytes: sample.resident_bytes(),
             anonymous_bytes: word(format::ANONYMOUS_BYTES),
             file_bytes: word(format::FILE_BYTES),
@@ -156,6 +158,9 @@ impl Sample {
         ];
         if self.swapped_bytes > 0 {
             facts.push(format!("{} swapped out", text::size(self.swapped_bytes)));
+        }
+        if self.external_bytes > 0 {
+            facts.push(format!("{} external, as was told", text::size(self.external_bytes)));
         }
         writeln!(out, "        {}", facts.join(", "))?;
         if let Some(Group { version, usage_bytes, limit_bytes: Some(limit) }) = self.cgroup {
