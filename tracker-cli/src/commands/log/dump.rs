@@ -173,6 +173,9 @@ impl Dump<'_, '_> {
             return self.vitals(header, bytes);
         }
         let Some(kind) = ledger_kind(header) else { return Ok(()) };
+        if kind >= ChunkKind::Budgets {
+            return self.pressure(header, kind, bytes);
+        }
         if kind >= ChunkKind::Stacks {
             return self.sites(header, kind, bytes);
         }

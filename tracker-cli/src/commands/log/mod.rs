@@ -1,6 +1,7 @@
 //! Upkeep of the log file.
 
 mod dump;
+mod dump_pressure;
 mod dump_scans;
 mod dump_sites;
 mod dump_symbols;
