@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
 /// Runs a command to its end and answers the greatest memory that was resident
 /// in it, in KiB.
@@ -11,7 +11,14 @@ use std::process::{Command, ExitStatus};
 /// # Errors
 /// If it does not start, or cannot be waited for.
 pub fn peak_of(command: &mut Command) -> io::Result<(ExitStatus, u64)> {
-    let child = command.spawn()?;
+    peak_of_child(command.spawn()?)
+}
+
+/// The same of a child that runs: waits for its end.
+///
+/// # Errors
+/// If it cannot be waited for.
+pub fn peak_of_child(child: Child) -> io::Result<(ExitStatus, u64)> {
     let mut status = 0;
     // SAFETY: zeros are a valid rusage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

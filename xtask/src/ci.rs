@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{attack, demo, exports, instructions, tidy, tools, workspace};
+use crate::{attack, demo, exports, foreign, instructions, tidy, tools, workspace};
 
 /// Packages whose tests also run as their users build them.
 const IN_RELEASE: &[&str] = &[
@@ -79,6 +79,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("package", package);
     steps.run("instructions", instructions::check);
     steps.run("exports", exports::check);
+    foreign::drop_into_three(&mut steps);
     steps.run("demo", || demo::run(&[]).map(|()| Outcome::Done));
     let finished = steps.finish();
     println!("\n{counted}");

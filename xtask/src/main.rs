@@ -30,7 +30,7 @@ const CHORES: &[Chore] = &[
     ("soak", "the long versions of the tests", soak::run),
     (
         "foreign",
-        "other people's tests: with C's memory wiped and counted, under leak checks",
+        "other people's tests: with the three lines, with C's memory wiped, under leak checks",
         foreign::run,
     ),
     ("attack", "look for what was freed, in release builds with and without LTO", attack::run),

@@ -26,8 +26,33 @@ impl Package {
         Ok(target)
     }
 
+    /// A fresh copy of its source and of all that it may depend on, a folder each.
+    pub fn copy_all(&self, folder: &Path, target: &Path) -> Result<()> {
+        workspace::remove(target)?;
+        let metadata = self.metadata(&folder.join("fetch"))?;
+        for package in metadata["packages"].as_array().context("cargo lists packages")? {
+            let is_fetched = package["source"].is_string();
+            let manifest = package["manifest_path"].as_str().map(Path::new);
+            if let (true, Some(source)) = (is_fetched, manifest.and_then(Path::parent)) {
+                copy(source, &target.join(source.file_name().context("a folder has a name")?))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Has cargo get the package; answers where it lies.
     fn fetch(&self, folder: &Path) -> Result<PathBuf> {
+        let Self { name, .. } = self;
+        let metadata = self.metadata(folder)?;
+        let packages = metadata["packages"].as_array().context("cargo lists packages")?;
+        let package = packages.iter().find(|package| package["name"] == *name);
+        let manifest = package.and_then(|package| package["manifest_path"].as_str());
+        let folder = manifest.map(Path::new).and_then(Path::parent);
+        Ok(folder.with_context(|| format!("cargo does not know {name}"))?.to_owned())
+    }
+
+    /// Has cargo get the package; answers what it says of it and of what that needs.
+    fn metadata(&self, folder: &Path) -> Result<Value> {
         let Self { name, version, features } = self;
         fs::create_dir_all(folder)?;
         fs::write(folder.join("lib.rs"), "")?;
@@ -41,12 +66,7 @@ impl Package {
         )?;
         let mut command = workspace::cargo(&["metadata", "--format-version", "1"])?;
         let metadata = workspace::output(command.current_dir(folder))?;
-        let metadata: Value = serde_json::from_str(&metadata)?;
-        let packages = metadata["packages"].as_array().context("cargo lists packages")?;
-        let package = packages.iter().find(|package| package["name"] == *name);
-        let manifest = package.and_then(|package| package["manifest_path"].as_str());
-        let folder = manifest.map(Path::new).and_then(Path::parent);
-        Ok(folder.with_context(|| format!("cargo does not know {name}"))?.to_owned())
+        Ok(serde_json::from_str(&metadata)?)
     }
 
     /// Cargo's command for its own tests that are named so. Documentation is built
@@ -67,14 +87,17 @@ impl Package {
 /// Runs tests; answers the names of those that pass, sorted: two files may have
 /// tests of one name. A failure is an error.
 pub fn passed(command: &mut Command) -> Result<Vec<String>> {
-    let output = workspace::output(command)?;
-    let names = output.lines().filter_map(|line| {
-        let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-        (result == "ok").then(|| name.to_owned())
-    });
-    let mut names: Vec<String> = names.collect();
+    let mut names: Vec<String> = passed_of(&workspace::output(command)?).collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// The names of those that passed, of what tests print.
+pub fn passed_of(output: &str) -> impl Iterator<Item = String> {
+    output.lines().filter_map(|line| {
+        let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+        (result == "ok").then(|| name.to_owned())
+    })
 }
 
 /// An error unless these are the same tests.
