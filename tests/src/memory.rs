@@ -4,6 +4,16 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+/// What a process took, those of its children included that it waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// The greatest memory that was resident in one of them, in KiB.
+    pub resident: u64,
+    /// The time that their threads ran, also in the kernel.
+    pub processor: Duration,
+}
 
 /// Runs a command to its end and answers the greatest memory that was resident
 /// in it, in KiB.
@@ -11,14 +21,15 @@ use std::process::{Child, Command, ExitStatus};
 /// # Errors
 /// If it does not start, or cannot be waited for.
 pub fn peak_of(command: &mut Command) -> io::Result<(ExitStatus, u64)> {
-    peak_of_child(command.spawn()?)
+    let (status, usage) = wait_for(command.spawn()?)?;
+    Ok((status, usage.resident))
 }
 
-/// The same of a child that runs: waits for its end.
+/// Waits for a child's end and answers what it took.
 ///
 /// # Errors
 /// If it cannot be waited for.
-pub fn peak_of_child(child: Child) -> io::Result<(ExitStatus, u64)> {
+pub fn wait_for(child: Child) -> io::Result<(ExitStatus, Usage)> {
     let mut status = 0;
     // SAFETY: zeros are a valid rusage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -28,5 +39,10 @@ pub fn peak_of_child(child: Child) -> io::Result<(ExitStatus, u64)> {
     if waited < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((ExitStatus::from_raw(status), usage.ru_maxrss as u64))
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    let processor = time(usage.ru_utime) + time(usage.ru_stime);
+    let usage = Usage { resident: usage.ru_maxrss as u64, processor };
+    Ok((ExitStatus::from_raw(status), usage))
 }

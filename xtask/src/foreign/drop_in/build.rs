@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::programs::Program;
-use crate::foreign::package::append;
+use crate::foreign::package::{Package, append};
 use crate::workspace;
 
 /// The three lines, in a module of their own: so they meet no name.
@@ -55,17 +55,7 @@ impl Built {
 
 /// Copies a package and builds it.
 pub fn build(program: &Program, build: Build, folder: &Path) -> Result<Built> {
-    let source = program.package.copy(folder, build.name())?;
-    let manifest = source.join("Cargo.toml");
-    if !fs::read_to_string(&manifest)?.lines().any(|line| line == "[workspace]") {
-        append(&manifest, "\n[workspace]\n")?;
-    }
-    if build == Build::WithScrubjay {
-        put_scrubjay_in(program, &source)?;
-    }
-    for outdated in program.outdated {
-        cargo(program, &source, folder, &["update", "--quiet", outdated])?;
-    }
+    let source = prepared(program, build, folder)?;
     let programs = folder.join(program.package.name).join(format!("{}-programs", build.name()));
     workspace::remove(&programs)?;
     let mut built = Built { source, tests: Vec::new(), programs };
@@ -79,12 +69,40 @@ pub fn build(program: &Program, build: Build, folder: &Path) -> Result<Built> {
     Ok(built)
 }
 
-/// Puts the dependency into the manifest, and the three lines into each root of
-/// a program.
-fn put_scrubjay_in(program: &Program, source: &Path) -> Result<()> {
+/// A copy of its sources, changed for a build. One that was made before is taken
+/// again, so that cargo builds what changed.
+fn prepared(program: &Program, build: Build, folder: &Path) -> Result<PathBuf> {
+    let Package { name, version, .. } = program.package;
+    let dependency = dependency()?;
+    let made_by = format!("{version} {:?}{dependency}{THREE_LINES}", program.outdated);
+    let source = folder.join(name).join(build.name());
+    let mark = source.join("prepared");
+    if fs::read_to_string(&mark).is_ok_and(|old| old == made_by) {
+        return Ok(source);
+    }
+    let source = program.package.copy(folder, build.name())?;
+    let manifest = source.join("Cargo.toml");
+    if !fs::read_to_string(&manifest)?.lines().any(|line| line == "[workspace]") {
+        append(&manifest, "\n[workspace]\n")?;
+    }
+    if build == Build::WithScrubjay {
+        append(&manifest, &dependency)?;
+        put_three_lines_in(program, &source)?;
+    }
+    for outdated in program.outdated {
+        cargo(program, &source, folder, &["update", "--quiet", outdated])?;
+    }
+    fs::write(mark, made_by)?;
+    Ok(source)
+}
+
+fn dependency() -> Result<String> {
     let allocator = workspace::root()?.join("allocator");
-    let dependency = format!("\n[dependencies.scrubjay]\npath = {allocator:?}\n");
-    append(&source.join("Cargo.toml"), &dependency)?;
+    Ok(format!("\n[dependencies.scrubjay]\npath = {allocator:?}\n"))
+}
+
+/// Puts the three lines into each root of a program.
+fn put_three_lines_in(program: &Program, source: &Path) -> Result<()> {
     let mut command = workspace::cargo(&["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&workspace::output(command.current_dir(source))?)?;
     let targets = metadata["packages"][0]["targets"].as_array().context("cargo lists targets")?;
@@ -124,7 +142,12 @@ fn is_left_out(program: &Program, file: &str) -> bool {
 /// What cargo says of what it built.
 fn artifacts(program: &Program, source: &Path, folder: &Path, what: &[&str]) -> Result<Vec<Value>> {
     let features = program.package.features.join(",");
-    let more = ["--no-default-features", "--features", &features, "--message-format=json"];
+    let more = [
+        "--no-default-features",
+        "--features",
+        &features,
+        "--message-format=json-render-diagnostics",
+    ];
     let said = cargo(program, source, folder, &[what, &more].concat())?;
     said.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }

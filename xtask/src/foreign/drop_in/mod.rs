@@ -66,6 +66,7 @@ impl Wishes {
 
 /// Runs the packages that are wanted. One that fails does not stop the others.
 pub fn run(folder: &Path, wishes: &Wishes) -> Result<()> {
+    ensure!(!wishes.records || wishes.names.is_empty(), "what is kept is all of them");
     let tracker = tracker()?;
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for program in PROGRAMS.iter().filter(|program| wishes.wants(program)) {
@@ -99,11 +100,12 @@ pub fn run(folder: &Path, wishes: &Wishes) -> Result<()> {
 }
 
 const MEANING: &str = "\
-Release builds. Times are wall times of whole processes, lower quartiles of seven rounds in
-which all four took turns; beside them multiples of the plain build's. Resident is the most
-that one process had (`getrusage`), of the plain build and with a log in count mode. What was
-found was found in its tests, with `SCRUBJAY_STACKS=on` and `SCRUBJAY_VERIFY=on`: over all
-processes; peak and live at the end are those of one process, the greatest.";
+Release builds. Plain: the time of whole processes, the lower quartile of seven rounds in
+which all four took turns; beside it multiples of it, and of the time that threads ran.
+Resident is the most that one process had (`wait4`), of the plain build, and with a log in
+count mode as a multiple of it. What was found was found in the tests, with
+`SCRUBJAY_STACKS=on` and `SCRUBJAY_VERIFY=on`: over all processes; peak and live at the end
+are those of one process, the greatest, without what scrubjay takes for itself in the latter.";
 
 /// The command line, as it is shipped.
 fn tracker() -> Result<PathBuf> {

@@ -17,14 +17,19 @@ use crate::workspace;
 /// What a run took.
 #[derive(Clone, Copy, Default)]
 pub struct Cost {
-    pub time: Duration,
+    /// From its start to its end.
+    pub wall: Duration,
+    /// That its threads ran.
+    pub processor: Duration,
     /// The greatest memory that was resident in one of its processes, in KiB.
     pub resident: u64,
 }
 
 impl Cost {
-    fn add(&mut self, other: Self) {
-        self.time += other.time;
+    /// With what was done behind it.
+    pub fn add(&mut self, other: Self) {
+        self.wall += other.wall;
+        self.processor += other.processor;
         self.resident = self.resident.max(other.resident);
     }
 }
@@ -107,14 +112,14 @@ impl Runner<'_> {
         self.say_into_file(command)?;
         forget_our_peak()?;
         let start = Instant::now();
-        let (status, resident) =
-            memory::peak_of(command).with_context(|| workspace::shown(command))?;
-        let time = start.elapsed();
+        let child = command.spawn().with_context(|| workspace::shown(command))?;
+        let (status, usage) = memory::wait_for(child)?;
+        let wall = start.elapsed();
         if !status.success() {
             let said = String::from_utf8_lossy(&fs::read(&self.output)?).into_owned();
             bail!("`{}` ended with {status}:\n{}", workspace::shown(command), end_of(&said));
         }
-        Ok(Cost { time, resident })
+        Ok(Cost { wall, processor: usage.processor, resident: usage.resident })
     }
 
     fn say_into_file(&self, command: &mut Command) -> Result<()> {

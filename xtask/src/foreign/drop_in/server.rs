@@ -33,9 +33,9 @@ pub fn load(command: &mut Command, root: &Path) -> Result<(String, Cost)> {
         Ok((answers, start.elapsed()))
     });
     child.kill()?;
-    let (_, resident) = memory::peak_of_child(child)?;
-    let (answers, time) = answered.with_context(|| workspace::shown(command))?;
-    Ok((answers, Cost { time, resident }))
+    let (_, usage) = memory::wait_for(child)?;
+    let (answers, wall) = answered.with_context(|| workspace::shown(command))?;
+    Ok((answers, Cost { wall, processor: usage.processor, resident: usage.resident }))
 }
 
 /// A port that nobody has; nobody else should take it in so short a time.

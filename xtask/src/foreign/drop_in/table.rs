@@ -3,6 +3,7 @@
 use super::Row;
 use super::found::Held;
 use super::programs::Work;
+use super::timing::Timed;
 
 /// What each cost, with figures that say from what.
 pub fn costs(rows: &[Row]) -> String {
@@ -14,15 +15,15 @@ pub fn costs(rows: &[Row]) -> String {
     for Row { program, tests, timing, .. } in rows {
         let Some(timing) = timing else { continue };
         text += &format!(
-            "| {} {} | {} | {tests} | {} | {:.2} s | {:.2} | {:.2} | {:.2} | {:.1} MiB | {:.2} |\n",
+            "| {} {} | {} | {tests} | {} | {:.2} s | {} | {} | {} | {:.1} MiB | {:.2} |\n",
             program.package.name,
             program.package.version,
             program.kind,
             timed(&program.work, timing.times),
-            timing.plain.seconds(),
-            timing.plain_again.over(&timing.plain),
-            timing.dropped_in.over(&timing.plain),
-            timing.logged.over(&timing.plain),
+            timing.plain.wall(),
+            over(&timing.plain_again, &timing.plain),
+            over(&timing.dropped_in, &timing.plain),
+            over(&timing.logged, &timing.plain),
             timing.plain.resident(),
             timing.logged.resident() / timing.plain.resident(),
         );
@@ -54,6 +55,11 @@ pub fn findings(rows: &[Row]) -> String {
         );
     }
     text
+}
+
+/// As time, and as time that threads ran.
+fn over(timed: &Timed, plain: &Timed) -> String {
+    format!("{:.2} / {:.2}", timed.over(plain), timed.processor_over(plain))
 }
 
 fn timed(work: &Work, times: usize) -> String {

@@ -13,7 +13,10 @@ const TIMES_MAX: f64 = 50.0;
 /// What one way of running took, in each round.
 #[derive(Default)]
 pub struct Timed {
-    seconds: Vec<f64>,
+    /// In seconds, from start to end.
+    wall: Vec<f64>,
+    /// In seconds that its threads ran.
+    processor: Vec<f64>,
     /// In KiB.
     resident: u64,
 }
@@ -31,14 +34,19 @@ pub struct Timing {
 }
 
 impl Timed {
-    /// Its lower quartile, in seconds.
-    pub fn seconds(&self) -> f64 {
-        lower_quartile(&self.seconds)
+    /// The lower quartile of its time, in seconds.
+    pub fn wall(&self) -> f64 {
+        lower_quartile(&self.wall)
     }
 
     /// The same as a multiple of another's.
     pub fn over(&self, plain: &Self) -> f64 {
-        self.seconds() / plain.seconds()
+        self.wall() / plain.wall()
+    }
+
+    /// And that of the time that threads ran.
+    pub fn processor_over(&self, plain: &Self) -> f64 {
+        lower_quartile(&self.processor) / lower_quartile(&plain.processor)
     }
 
     /// The greatest memory that was resident, in MiB.
@@ -47,7 +55,8 @@ impl Timed {
     }
 
     fn add(&mut self, cost: Cost) {
-        self.seconds.push(cost.time.as_secs_f64());
+        self.wall.push(cost.wall.as_secs_f64());
+        self.processor.push(cost.processor.as_secs_f64());
         self.resident = self.resident.max(cost.resident);
     }
 }
@@ -56,7 +65,7 @@ impl Timed {
 pub fn time(plain: &Runner, dropped_in: &Runner, log: &Settings) -> Result<Timing> {
     // Also the warm-up.
     let (came_to, first) = plain.work(&[])?;
-    let times = (SECONDS_MIN / first.time.as_secs_f64().max(1e-3)).ceil().clamp(1.0, TIMES_MAX);
+    let times = (SECONDS_MIN / first.wall.as_secs_f64().max(1e-3)).ceil().clamp(1.0, TIMES_MAX);
     let times = times as usize;
     let mut all: [Timed; 4] = Default::default();
     let ways: [(&Runner, &Settings); 4] =
@@ -70,8 +79,7 @@ pub fn time(plain: &Runner, dropped_in: &Runner, log: &Settings) -> Result<Timin
             for _ in 0..times {
                 let (came, cost) = runner.work(settings)?;
                 ensure!(came == came_to, "it came to something else than in the plain build");
-                sum.time += cost.time;
-                sum.resident = sum.resident.max(cost.resident);
+                sum.add(cost);
             }
             all[place].add(sum);
         }
