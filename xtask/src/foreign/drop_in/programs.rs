@@ -95,3 +95,17 @@ pub const PROGRAMS: &[Program] = &[
     suite("png", "0.18.1", &[], "images"),
     suite("regex", "1.13.1", &["default"], "search"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_ten_with_each_kind_and_three_small_ones() {
+        assert!(PROGRAMS.len() >= 10);
+        for kind in ["ML", "parser", "server", "CLI", "database"] {
+            assert!(PROGRAMS.iter().any(|program| program.kind == kind), "{kind}");
+        }
+        assert_eq!(PROGRAMS.iter().filter(|program| program.is_small).count(), 3);
+    }
+}

@@ -140,3 +140,16 @@ fn end_of(said: &str) -> &str {
     let start = (start..=said.len()).find(|&at| said.is_char_boundary(at)).unwrap_or(0);
     &said[start..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_failure_its_reasons_are_shown() {
+        let said = "test a ... FAILED\n\nfailures:\n\n---- a ----\nleft: 1";
+        assert_eq!(end_of(said), "\nfailures:\n\n---- a ----\nleft: 1");
+        assert_eq!(end_of("aborted"), "aborted");
+        assert_eq!(end_of(&"é".repeat(2_001)).len(), 2_000);
+    }
+}

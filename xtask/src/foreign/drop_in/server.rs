@@ -154,3 +154,21 @@ fn hash_of(bytes: &[u8]) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_whole_or_in_pieces_and_a_cut_one_is_an_error() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        assert_eq!(answer(&mut whole.as_bytes()).unwrap(), b"hello");
+        let pieces = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                      3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\nnext";
+        let mut from = pieces.as_bytes();
+        assert_eq!(answer(&mut from).unwrap(), b"hello");
+        assert_eq!(from, b"next");
+        assert!(answer(&mut &whole.as_bytes()[..whole.len() - 1]).is_err());
+        assert!(answer(&mut "HTTP/1.1 404 Not Found\r\n\r\n".as_bytes()).is_err());
+    }
+}

@@ -87,3 +87,26 @@ pub fn time(plain: &Runner, dropped_in: &Runner, log: &Settings) -> Result<Timin
     let [plain, dropped_in, logged, plain_again] = all;
     Ok(Timing { times, plain, plain_again, dropped_in, logged })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn time_and_time_that_threads_ran_are_told_apart_and_the_greatest_memory_stays() {
+        let timed = |rounds: [(u64, u64, u64); 2]| {
+            let mut timed = Timed::default();
+            for (wall, processor, resident) in rounds {
+                let [wall, processor] = [wall, processor].map(Duration::from_secs);
+                timed.add(Cost { wall, processor, resident });
+            }
+            timed
+        };
+        let plain = timed([(4, 1, 2048), (4, 1, 1024)]);
+        let other = timed([(6, 3, 1024), (6, 3, 1024)]);
+        assert_eq!((other.over(&plain), other.processor_over(&plain)), (1.5, 3.0));
+        assert_eq!(plain.resident(), 2.0);
+    }
+}
