@@ -100,7 +100,7 @@ pub fn run(folder: &Path, wishes: &Wishes) -> Result<()> {
 }
 
 const MEANING: &str = "\
-Release builds. Plain: the time of whole processes, the lower quartile of seven rounds in
+Release builds. Plain: the time of whole processes, the lower quartile of five rounds in
 which all four took turns; beside it multiples of it, and of the time that threads ran.
 Resident is the most that one process had (`wait4`), of the plain build, and with a log in
 count mode as a multiple of it. What was found was found in the tests, with

@@ -6,7 +6,7 @@ use scrubjay_benches::statistics::lower_quartile;
 use super::run::{Cost, Runner, Settings};
 
 /// Rounds of each; what lasts shorter than this is done several times in one.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 const SECONDS_MIN: f64 = 0.5;
 const TIMES_MAX: f64 = 50.0;
 
