@@ -7,11 +7,10 @@ use super::timing::Timed;
 
 /// What each cost, with figures that say from what.
 pub fn costs(rows: &[Row]) -> String {
-    let mut text = "\
-| package | kind | tests | timed | plain | plain again | three lines | with a log | resident | with a log |
-| --- | --- | --: | --- | --: | --: | --: | --: | --: | --: |
-"
-    .to_owned();
+    let mut text = "| package | kind | tests | timed | plain | plain again | three lines \
+                    | with a log | resident | with a log |\n\
+                    | --- | --- | --: | --- | --: | --: | --: | --: | --: | --: |\n"
+        .to_owned();
     for Row { program, tests, timing, .. } in rows {
         let Some(timing) = timing else { continue };
         text += &format!(
@@ -33,11 +32,10 @@ pub fn costs(rows: &[Row]) -> String {
 
 /// What was found in each.
 pub fn findings(rows: &[Row]) -> String {
-    let mut text = "\
-| package | processes | blocks | allocated | damaged | unwiped | refused | peak | most of it | live at the end | most of it |
-| --- | --: | --: | --: | --: | --: | --: | --: | --- | --: | --- |
-"
-    .to_owned();
+    let mut text = "| package | processes | blocks | allocated | damaged | unwiped | refused \
+                    | peak | most of it | live at the end | most of it |\n\
+                    | --- | --: | --: | --: | --: | --: | --: | --: | --- | --: | --- |\n"
+        .to_owned();
     for Row { program, found, .. } in rows {
         text += &format!(
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
