@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use scrubjay_tests::memory;
 
 use super::build::Built;
@@ -13,6 +13,9 @@ use super::programs::{Program, Work};
 use super::server;
 use crate::foreign::package::passed_of;
 use crate::workspace;
+
+/// What takes longer hangs, and is killed: also a way to fail.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// What a run took.
 #[derive(Clone, Copy, Default)]
@@ -113,8 +116,9 @@ impl Runner<'_> {
         forget_our_peak()?;
         let start = Instant::now();
         let child = command.spawn().with_context(|| workspace::shown(command))?;
-        let (status, usage) = memory::wait_for(child)?;
+        let (status, usage) = memory::wait_for(child, PATIENCE)?;
         let wall = start.elapsed();
+        ensure!(wall < PATIENCE, "`{}` does not end", workspace::shown(command));
         if !status.success() {
             let said = String::from_utf8_lossy(&fs::read(&self.output)?).into_owned();
             bail!("`{}` ended with {status}:\n{}", workspace::shown(command), end_of(&said));

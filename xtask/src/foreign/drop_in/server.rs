@@ -33,7 +33,7 @@ pub fn load(command: &mut Command, root: &Path) -> Result<(String, Cost)> {
         Ok((answers, start.elapsed()))
     });
     child.kill()?;
-    let (_, usage) = memory::wait_for(child)?;
+    let (_, usage) = memory::wait_for(child, PATIENCE)?;
     let (answers, wall) = answered.with_context(|| workspace::shown(command))?;
     Ok((answers, Cost { wall, processor: usage.processor, resident: usage.resident }))
 }
