@@ -91,7 +91,9 @@ fn held(bytes: u64, answer: &Value) -> Result<Held> {
     let Some(site) = sites.iter().find(|site| site["tag"] != OURS) else {
         return Ok(Held { bytes, ..Held::default() });
     };
-    let function = site["frames"][0]["function"].as_str().unwrap_or("unknown").to_owned();
+    let frames = site["frames"].as_array().context("a site lists frames")?;
+    let mut functions = frames.iter().filter_map(|frame| frame["function"].as_str());
+    let function = functions.next().unwrap_or("no known function").to_owned();
     Ok(Held { bytes, site_bytes: number(&site["bytes"]["value"])?, function })
 }
 
@@ -114,7 +116,8 @@ mod tests {
     #[test]
     fn the_greatest_site_is_named_and_ours_is_not() {
         let ours = serde_json::json!({"tag": OURS, "bytes": {"value": 9}, "frames": []});
-        let frames = serde_json::json!([{"function": "a::b"}, {"function": "main"}]);
+        let frames =
+            serde_json::json!([{"function": null}, {"function": "a::b"}, {"function": "main"}]);
         let site = serde_json::json!({"tag": "untagged", "bytes": {"value": 7}, "frames": frames});
         let found = held(20, &serde_json::json!({"sites": [ours, site]})).unwrap();
         assert_eq!((found.bytes, found.site_bytes, found.function.as_str()), (20, 7, "a::b"));
