@@ -103,6 +103,11 @@ impl Context {
         before
     }
 
+    /// Whether both are for the same owner, under whichever tags.
+    pub fn is_for_whom(self, other: Self) -> bool {
+        self.owner == other.owner
+    }
+
     /// Whether it still is somebody's.
     pub fn is_live(self) -> bool {
         self.owner != KEPT && owner::get(self.owner).is_some()

@@ -19,12 +19,12 @@ pub fn test() {
     let outer = Lease::begin("outer");
     let first = block(&OUTER, 1_000);
     let inner = Lease::begin("inner");
-    assert!(Context::current() == inner.context());
+    assert!(Context::current().is_for_whom(inner.context()));
     let second = block(&INNER, 200);
     drop(block(&INNER, 5_000));
     drop(first);
     let bill = inner.end();
-    assert!(Context::current() == outer.context());
+    assert!(Context::current().is_for_whom(outer.context()));
     assert_eq!((bill.allocated_bytes, bill.live_bytes, bill.peak_bytes), (5_200, 200, 5_200));
     assert!(bill.tag("nested/outer").is_none());
 

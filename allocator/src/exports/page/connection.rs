@@ -5,8 +5,9 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Instant;
 
-use super::answer::{Status, answer, refusal};
+use super::answer::{answer, refusal};
 use super::request::{Hosts, head_size, may_be_head};
+use super::status::Status;
 use crate::limits::{
     PAGE_ANSWER_TIME, PAGE_PARTING_SIZE_MAX, PAGE_PARTING_TIME, PAGE_REQUEST_SIZE_MAX,
     PAGE_REQUEST_TIME,

@@ -4,6 +4,7 @@ mod answer;
 mod connection;
 mod request;
 mod service;
+mod status;
 
 use std::error::Error;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::answer::Status;
+use super::status::Status;
 
 /// A request that can be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

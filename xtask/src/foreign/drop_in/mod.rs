@@ -3,6 +3,7 @@
 //! what that costs, and what the logs tell.
 
 mod build;
+mod cost;
 mod found;
 mod programs;
 mod run;

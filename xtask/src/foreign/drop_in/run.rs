@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use scrubjay_tests::memory;
 
 use super::build::Built;
+use super::cost::{Cost, forget_our_peak};
 use super::programs::{Program, Work};
 use super::server;
 use crate::foreign::package::passed_of;
@@ -16,26 +17,6 @@ use crate::workspace;
 
 /// What takes longer hangs, and is killed: also a way to fail.
 const PATIENCE: Duration = Duration::from_mins(15);
-
-/// What a run took.
-#[derive(Clone, Copy, Default)]
-pub struct Cost {
-    /// From its start to its end.
-    pub wall: Duration,
-    /// That its threads ran.
-    pub processor: Duration,
-    /// The greatest memory that was resident in one of its processes, in KiB.
-    pub resident: u64,
-}
-
-impl Cost {
-    /// With what was done behind it.
-    pub fn add(&mut self, other: Self) {
-        self.wall += other.wall;
-        self.processor += other.processor;
-        self.resident = self.resident.max(other.resident);
-    }
-}
 
 /// Settings of scrubjay's, beside which there are no others.
 pub type Settings = [(&'static str, String)];
@@ -131,11 +112,6 @@ impl Runner<'_> {
         command.stderr(file.try_clone()?).stdout(file);
         Ok(())
     }
-}
-
-/// A child begins with its parent's peak for its own. So ours is what we take now.
-pub fn forget_our_peak() -> Result<()> {
-    fs::write("/proc/self/clear_refs", "5").context("/proc/self/clear_refs")
 }
 
 /// What tells of a failure in what tests said.

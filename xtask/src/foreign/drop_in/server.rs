@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use scrubjay_tests::memory;
 
-use super::run::{Cost, forget_our_peak};
+use super::cost::{Cost, forget_our_peak};
 use crate::workspace;
 
 const CLIENTS: usize = 4;

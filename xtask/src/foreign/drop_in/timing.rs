@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use scrubjay_benches::statistics::lower_quartile;
 
-use super::run::{Cost, Runner, Settings};
+use super::cost::Cost;
+use super::run::{Runner, Settings};
 
 /// Rounds of each; what lasts shorter than this is done several times in one.
 const ROUNDS: usize = 5;
