@@ -81,9 +81,12 @@ unsafe fn alloc_zeroed_slowly<I: Inner>(over: &Wrapped<I>, layout: Layout) -> *m
 /// As for `GlobalAlloc::alloc`.
 #[inline(never)]
 unsafe fn alloc_admitted<I: Inner>(over: &Wrapped<I>, layout: Layout, kind: EventKind) -> *mut u8 {
-    let Some(charge) = admission::admit(&over.config, layout.size()) else {
-        return ptr::null_mut();
+    // The constructor's question begins the process, and is no event of it.
+    let charge = match process::is_probe() {
+        true => Some(Charge::NONE),
+        false => admission::admit(&over.config, layout.size()),
     };
+    let Some(charge) = charge else { return ptr::null_mut() };
     let block = if kind == EventKind::AllocZeroed {
         // SAFETY: the caller's layout.
         unsafe { over.inner.alloc_zeroed(layout) }
@@ -181,7 +184,6 @@ unsafe fn take_in_rarely<I: Inner>(
 ) -> *mut u8 {
     if process::is_probe() {
         process::begin_now(&over.config);
-        charge.credit(0, layout.size());
         if !block.is_null() {
             // SAFETY: the block is fresh and nobody has it.
             unsafe { over.inner.dealloc(block, layout) };

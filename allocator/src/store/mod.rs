@@ -155,8 +155,9 @@ impl Store {
     /// Whether room is made ahead of what is written: of a journal, and of sites
     /// with stacks.
     pub(crate) fn is_made_ahead(&self) -> bool {
-        let mode = self.process()[process::MODE].load(Ordering::Relaxed);
-        self.has_journal() || mode & process::MODE_STACKS != 0
+        // Before the first window there are no words.
+        let mode = || self.process()[process::MODE].load(Ordering::Relaxed);
+        self.has_journal() || self.mapped_size() > 0 && mode() & process::MODE_STACKS != 0
     }
 
     /// Bytes that are mapped.
