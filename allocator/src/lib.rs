@@ -209,6 +209,11 @@ mod writer;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The same of the page for people who come from Python.
+#[cfg(all(doctest, feature = "leak-check", feature = "profile"))]
+#[doc = include_str!("../COMING_FROM_PYTHON.md")]
+pub struct ComingFromPython;
+
 pub use allocator::Scrubjay;
 pub use bill::{Bill, TagBill};
 pub use budget::Budget;
