@@ -75,7 +75,7 @@ mod capture;
 mod carried;
 #[allow(dead_code, reason = "the machine's memory is asked by nobody yet")]
 mod cgroup;
-#[expect(unsafe_code, reason = "reads the time stamp counter")]
+#[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "reads the time stamp counter"))]
 mod clock;
 mod config;
 mod context;

@@ -14,7 +14,9 @@ use core::sync::atomic::{AtomicU8, Ordering};
 static WAY: AtomicU8 = AtomicU8::new(OFF);
 const OFF: u8 = 0;
 const BASE: u8 = 1;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const AVX: u8 = 2;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const AVX512: u8 = 3;
 
 /// Has [`clear`] do something from now on.
