@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::control::control;
 use crate::limits::PRESSURE_STEP_NS;
 use crate::tag::{self, Tag};
-use crate::{own, pressure, process, site, store, thread};
+use crate::{own, pressure, process, register, site, store, thread};
 
 /// A budget at this moment; all sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Tag {
     /// below it, and its name stands in reports and logs.
     pub fn declare(&'static self) {
         if let Some(store) = process::begin_now(&Config::new()) {
-            if self.declares_budget() {
+            if self.declared_budget().is_some() {
                 process::prepare_refusals(store);
             }
             self.index();
@@ -113,12 +113,12 @@ impl Tag {
 
 fn set(node: u32, budget: Budget) {
     let Some(store) = process::begin_now(&Config::new()) else { return };
-    let limits = tag::limits_of(budget);
+    let limits = register::limits_of(budget);
     {
         let _guard = control().tags.wait();
-        tag::cover(node, Some(limits));
+        register::cover(node, Some(limits));
         if let Some(store) = store::current() {
-            tag::declare_budget(store, node);
+            register::declare_budget(store, node);
         }
     }
     process::prepare_refusals(store);

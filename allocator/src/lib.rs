@@ -154,6 +154,7 @@ mod reach;
 #[expect(unsafe_code, reason = "moves blocks")]
 mod realloc;
 mod recorder;
+mod register;
 #[expect(unsafe_code, reason = "clears them")]
 mod registers;
 mod registry;
@@ -172,6 +173,7 @@ mod scope;
 mod self_test;
 #[expect(unsafe_code, reason = "turns mappings into tables")]
 mod site;
+mod snapshot;
 #[cfg(feature = "tracing")]
 mod span_tags;
 #[expect(unsafe_code, reason = "overwrites what lies below its own frame")]
@@ -242,7 +244,7 @@ pub use note::note;
 #[cfg(feature = "profile")]
 pub use profile::{Profile, Profiled, Profiles, profiles};
 pub use protection::{Vault, VaultError, VaultStatus};
-pub use report::{Report, TagStats, tags};
+pub use report::{Report, TagStats};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
 #[cfg(feature = "leak-check")]
 pub use scan::{
@@ -255,6 +257,7 @@ pub use scrubjay_macros::leak_check;
 #[cfg(feature = "profile")]
 pub use scrubjay_macros::profile;
 pub use self_test::{LeftBehind, ReleasePath, SelfTest, SelfTestError, wipe_self_test};
+pub use snapshot::tags;
 #[cfg(feature = "tracing")]
 pub use span_tags::SpanTags;
 pub use stack::scrub_stack;

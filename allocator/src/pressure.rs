@@ -12,7 +12,7 @@ use crate::limits::PRESSURE_SITES_MAX;
 use crate::site::{self, peaks};
 use crate::store::{self, Store};
 use crate::thread::{self, Slot};
-use crate::{clock, os, tag};
+use crate::{clock, os, register, tag};
 
 /// Notes a refusal of a block.
 #[cold]
@@ -52,7 +52,7 @@ fn note(kind: PressureKind, node: u32, (site, size): (u32, usize), limit: u64) {
         let top = top.sites.split_at(top.count).0;
         PressureEvent::encode(number, kind, clock::ticks(), whose, what, (granted, limit), top)
     });
-    tag::declare_budget(store, node);
+    register::declare_budget(store, node);
     let word = &control().pressure;
     // Nobody to be woken costs no call of the system.
     if control().pressure_watchers.load(Ordering::Acquire) != 0 {

@@ -53,7 +53,7 @@ pub(crate) fn activate(tag: u32) -> u32 {
 #[cold]
 fn first_index(tag: &'static Tag) -> u32 {
     if let Some(store) = process::begin_now(&Config::new())
-        && tag.declares_budget()
+        && tag.declared_budget().is_some()
     {
         process::prepare_refusals(store);
     }

@@ -3,17 +3,14 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use core::time::Duration;
 
-use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest, pressure, process};
+use scrubjay_log_format::{TagClass, TagDeclaration, WipeRequest};
 
-use crate::budget::{self, Budget, Limits};
-use crate::cgroup;
+use crate::budget::Budget;
 use crate::config::Wipe;
-use crate::control::{self, control};
 use crate::limits::{GROUPS_MAX, TAG_NAME_SIZE_MAX, TAGS_MAX, TAGS_PER_GROUP};
 use crate::line::Line;
 use crate::protection::Vault;
 use crate::published::Published;
-use crate::store::{self, Store};
 
 /// A purpose that memory serves, with the policy for its blocks. Declared
 /// once, as a `static`; registering allocates nothing.
@@ -51,7 +48,6 @@ pub struct Tag {
 /// How a tag's index looks that found no room in the registry: it counts as
 /// untagged.
 const OVERFLOWN: u32 = TAGS_MAX as u32;
-const _: () = assert!(budget::TOTAL == pressure::TOTAL);
 
 /// The tags by index; 0 stays empty, it is "untagged".
 static TAGS: [Published<Tag>; TAGS_MAX] = [const { Published::empty() }; TAGS_MAX];
@@ -192,41 +188,31 @@ impl Tag {
         self.name
     }
 
-    /// The tag's index. The first call registers it, for which there must be a
-    /// store; 0 where the registry is full.
-    #[inline]
-    pub(crate) fn index(&'static self) -> u32 {
-        match self.index.load(Ordering::Acquire) {
-            0 => self.register(),
-            OVERFLOWN => 0,
-            index => index,
-        }
-    }
-
     /// The tag's index, if it is registered.
     #[inline]
     pub(crate) fn known_index(&self) -> Option<u32> {
+        self.settled_index().filter(|&index| index != 0)
+    }
+
+    /// The tag's index, if it asked for one before; 0 where the registry was full.
+    #[inline]
+    pub(crate) fn settled_index(&self) -> Option<u32> {
         match self.index.load(Ordering::Acquire) {
-            0 | OVERFLOWN => None,
+            0 => None,
+            OVERFLOWN => Some(0),
             index => Some(index),
         }
     }
 
-    /// Whether it declares a budget.
-    pub(crate) fn declares_budget(&self) -> bool {
-        self.budget.is_some()
+    /// The budget that it declares.
+    pub(crate) fn declared_budget(&self) -> Option<Budget> {
+        self.budget
     }
 
-    #[cold]
-    fn register(&'static self) -> u32 {
-        // A forked child has no store before its first event: this is its parent's.
-        if control::mode() == 0 {
-            return 0;
-        }
-        let limits = self.budget.map(limits_of);
-        let _guard = control().tags.wait();
-        // Behind the lock: a log that starts meanwhile has declared what there was.
-        let Some(store) = store::current() else { return 0 };
+    /// Gives the tag an index under these settings, of which `declare` hears
+    /// before anybody else if it is new; `None` where the registry is full. The
+    /// caller is the only one to add just now.
+    pub(crate) fn add(&'static self, setting: Wipe, declare: impl FnOnce(u32)) -> Option<u32> {
         let known = (1..count()).find(|&index| get(index).is_some_and(|tag| tag.name == self.name));
         let index = known.unwrap_or_else(count);
         let lacks_vault =
@@ -238,20 +224,17 @@ impl Tag {
         }
         if index as usize >= TAGS_MAX {
             self.index.store(OVERFLOWN, Ordering::Release);
-            store.process()[process::TAG_OVERFLOW_COUNT].fetch_add(1, Ordering::Relaxed);
-            return 0;
+            return None;
         }
         if known.is_none() {
             TAGS[index as usize].set(self);
-            let policy = self.policy(store.config().wipe);
+            let policy = self.policy(setting);
             POLICIES[index as usize].store(policy.0, Ordering::Relaxed);
             COUNT.store(index + 1, Ordering::Release);
-            cover(index, limits);
-            declare(store, index);
-            declare_budget(store, index);
+            declare(index);
         }
         self.index.store(index, Ordering::Release);
-        index
+        Some(index)
     }
 
     fn policy(&self, setting: Wipe) -> Policy {
@@ -277,56 +260,6 @@ pub(crate) fn count() -> u32 {
 /// How many groups of tags there are.
 pub(crate) fn group_count() -> u32 {
     (count() as usize).div_ceil(TAGS_PER_GROUP).min(GROUPS_MAX) as u32
-}
-
-/// A budget's limits now.
-pub(crate) fn limits_of(budget: Budget) -> Limits {
-    budget.limits(|| cgroup::memory_max().unwrap_or(u64::MAX))
-}
-
-/// Puts a tag in its place among the budgets, and sets its own, if it has one. The
-/// caller holds the lock on tags.
-pub(crate) fn cover(index: u32, limits: Option<Limits>) {
-    let _guard = control().budgets.wait();
-    let is_new = limits.is_some() && !budget::has_budget(index);
-    if let Some(limits) = limits {
-        budget::set(index, limits);
-    }
-    put_in_place(index);
-    if is_new {
-        (0..count()).filter(|&other| is_below(other, index)).for_each(put_in_place);
-        control::outdate();
-    }
-}
-
-/// Puts a tag under the nearest budget.
-fn put_in_place(index: u32) {
-    if index == budget::TOTAL {
-        return budget::put_under(index, None);
-    }
-    if get(index).is_some_and(|tag| tag.is_exempt) {
-        budget::force(index);
-    }
-    let nearest = (1..count())
-        .filter(|&other| budget::has_budget(other) && other != index && is_below(index, other))
-        .max_by_key(|&other| name(other).map_or(0, str::len));
-    let all = Some(budget::TOTAL).filter(|&all| budget::has_budget(all));
-    let parent = nearest.or(all);
-    let is_covered = parent.is_some() || budget::has_budget(index);
-    if is_covered && (parent != budget::parent_of(index) || !budget::is_covered(index)) {
-        budget::put_under(index, parent);
-        POLICIES[index as usize % TAGS_MAX].fetch_or(Policy::BUDGETED, Ordering::Relaxed);
-    }
-}
-
-/// Whether a tag's name goes on from another's behind a `/`; all are below the
-/// process.
-fn is_below(index: u32, above: u32) -> bool {
-    if above == budget::TOTAL {
-        return true;
-    }
-    let names = name(index).zip(get(above)).and_then(|(name, above)| name.strip_prefix(above.name));
-    names.is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn get(index: u32) -> Option<&'static Tag> {
@@ -368,17 +301,26 @@ pub(crate) fn is_secret(index: u32) -> bool {
     policy(index).is_wiped() && get(index).is_some_and(|tag| tag.class == TagClass::Secret)
 }
 
+/// Whether budgets count a tag's blocks and never refuse them.
+pub(crate) fn is_exempt(index: u32) -> bool {
+    get(index).is_some_and(|tag| tag.is_exempt)
+}
+
+/// Has a tag's blocks charged to a budget from now on.
+pub(crate) fn charge_to_budget(index: u32) {
+    POLICIES[index as usize % TAGS_MAX].fetch_or(Policy::BUDGETED, Ordering::Relaxed);
+}
+
 /// Decides about untagged blocks, before there is any.
 pub(crate) fn choose_untagged(setting: Wipe) {
     let wiped = u8::from(setting == Wipe::All) * Policy::WIPED;
     POLICIES[0].store(wiped, Ordering::Relaxed);
 }
 
-/// Writes a tag's declaration into a store.
-fn declare(store: &Store, index: u32) {
-    let Some(words) = store.declaration(index) else { return };
+/// What a log says of a tag.
+pub(crate) fn declaration(index: u32) -> TagDeclaration<&'static str> {
     let (tag, policy) = (get(index), policy(index));
-    let declaration = TagDeclaration {
+    TagDeclaration {
         index,
         name: name(index).unwrap_or(""),
         class: class(index),
@@ -387,39 +329,7 @@ fn declare(store: &Store, index: u32) {
         is_vault: policy.is_vault(),
         is_watched: policy.is_watched(),
         greatest_age_ms: tag.map_or(0, |tag| tag.greatest_age_ms),
-    };
-    store::store_bytes(words, &declaration.encode());
-}
-
-/// Writes every declaration into a store, and every budget. The caller holds the
-/// lock on tags, or is alone.
-pub(crate) fn declare_all(store: &Store) {
-    for index in 0..count() {
-        declare(store, index);
     }
-    declare_budgets(store);
-}
-
-/// Writes all budgets into a store.
-pub(crate) fn declare_budgets(store: &Store) {
-    (0..count()).chain([budget::TOTAL]).for_each(|index| declare_budget(store, index));
-}
-
-/// Writes what is known of a tag's budget, or the process's, into a store; nothing
-/// where there is none.
-pub(crate) fn declare_budget(store: &Store, index: u32) {
-    let Some(record) = budget::record_of(index) else { return };
-    let figures = budget::figures(index);
-    let mut words = [0; pressure::BUDGET_WORD_COUNT];
-    words[pressure::NUMBER] = u64::from(index) + 1;
-    words[pressure::HARD] = figures.limits.hard;
-    words[pressure::SOFT] = figures.limits.soft;
-    words[pressure::HEADROOM] = figures.limits.headroom;
-    words[pressure::MOST] = figures.most;
-    words[pressure::REFUSED_COUNT] = figures.refused_count;
-    words[pressure::REFUSED_BYTES] = figures.refused_bytes;
-    words[pressure::SOFT_COUNT] = figures.soft_count;
-    store.write_budget(record, words);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use scrubjay_log_format::{cell, header, process, tag as tag_format};
 use crate::limits::TAGS_MAX;
 use crate::site::inherited;
 use crate::store::{self, Store};
-use crate::{control, frames, journal, ledger, modules, os, site, tag, thread, vault};
+use crate::{control, frames, journal, ledger, modules, os, register, site, tag, thread, vault};
 
 use super::{BEGINNING, BEGUN, BLIND, STAGE, anonymous, open_log, put_in_force};
 
@@ -92,7 +92,7 @@ pub(super) fn begin_as_child() {
         STAGE.store(BLIND, Ordering::Release);
         return;
     };
-    tag::declare_all(store);
+    register::declare_all(store);
     store.copy_notes(parents);
     journal::forget_orphans();
     site::copy_all(parents, store);

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::control::control;
 use crate::line::Line;
 use crate::site::counters;
-use crate::{frames, helper, journal, late, ledger, registry, site, store, tag, thread};
+use crate::{frames, helper, journal, late, ledger, register, registry, site, store, tag, thread};
 
 use super::{begin_now, prepare_stacks, put_in_force};
 
@@ -50,7 +50,7 @@ pub(crate) fn start_log(pattern: &[u8], then: impl FnOnce(&CStr)) -> Result<(), 
     for word in kept {
         new[word].store(old[word].load(Ordering::Relaxed), Ordering::Relaxed);
     }
-    tag::declare_all(store);
+    register::declare_all(store);
     store.copy_notes(before);
     for index in 0..tag::count() {
         if let (Some(old), Some(new)) = (before.totals(index), store.totals(index)) {

@@ -20,8 +20,8 @@ use crate::site::counters;
 use crate::store::{self, Plan, Store};
 use crate::thread::{self, Here, Slot};
 use crate::{
-    frames, heap, helper, journal, late, ledger, live, mapped, modules, os, own, registers,
-    sampling, tag, trailer, vitals,
+    frames, heap, helper, journal, late, ledger, live, mapped, modules, os, own, register,
+    registers, sampling, tag, trailer, vitals,
 };
 
 pub(crate) use late_log::start_log;
@@ -101,7 +101,7 @@ fn begin(config: &Config) {
     }
     tag::choose_untagged(config.wipe);
     if let Some(budget) = config.budget {
-        tag::cover(TOTAL, Some(tag::limits_of(budget)));
+        register::cover(TOTAL, Some(register::limits_of(budget)));
     }
     let store = match config.log {
         Some(name) => open_log(name.as_bytes(), config, 0, 1, |_| ()),
@@ -113,7 +113,7 @@ fn begin(config: &Config) {
         STAGE.store(BLIND, Ordering::Release);
         return;
     };
-    tag::declare_all(store);
+    register::declare_all(store);
     if let Some(key) = os::create_exit_key(thread_ends) {
         EXIT_KEY.store(key + 1, Ordering::Relaxed);
     }
@@ -388,7 +388,7 @@ extern "C" fn process_exits() {
         }
     });
     frames::write_now(store);
-    tag::declare_budgets(store);
+    register::declare_budgets(store);
     vitals::write_last(store);
     mark_end(store, process::STATE_EXITED);
 }
