@@ -1,6 +1,7 @@
 //! Settings: const in the program, overridden by the environment.
 
 use core::ffi::CStr;
+use core::fmt;
 
 use scrubjay_log_format as format;
 
@@ -37,6 +38,28 @@ pub enum OnCorruption {
     /// Say so, count it, and never hand the block out again.
     Count,
 }
+
+/// Why a mode could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModeError {
+    /// There is no journal to go on with: no log, or one that began in another
+    /// mode. [`crate::start_log`] starts one.
+    NoJournal,
+    /// No memory for the ledger: nothing is counted.
+    NothingCounted,
+}
+
+impl fmt::Display for ModeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoJournal => "there is no journal to go on with: start a log",
+            Self::NothingCounted => "nothing is counted",
+        })
+    }
+}
+
+impl std::error::Error for ModeError {}
 
 /// The allocator's settings. Each can be overridden by the environment
 /// variable that its method names, unless the process runs with more rights

@@ -54,11 +54,28 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-#[cfg(not(all(target_os = "linux", target_endian = "little", target_pointer_width = "64")))]
-compile_error!("scrubjay records on 64-bit little-endian Linux only");
-
 #[cfg(all(feature = "c-heap", any(not(target_env = "gnu"), target_feature = "crt-static")))]
 compile_error!("scrubjay's feature c-heap needs glibc, and linked dynamically");
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("scrubjay counts in atomic words of 64 bits, which this target lacks");
+
+/// One of two sets of modules. It has this name because rustfmt looks for
+/// modules' files in no other macro.
+macro_rules! cfg_if {
+    (if #[cfg($where:meta)] { $($here:item)* } else { $($elsewhere:item)* }) => {
+        $(#[cfg($where)] $here)*
+        $(#[cfg(not($where))] $elsewhere)*
+    };
+}
+
+cfg_if! {
+if #[cfg(all(
+    target_os = "linux",
+    target_endian = "little",
+    target_pointer_width = "64",
+    not(scrubjay_elsewhere)
+))] {
 
 mod admission;
 #[expect(unsafe_code, reason = "the four methods are unsafe by their trait")]
@@ -224,7 +241,7 @@ pub use budgets::{
     set_budget,
 };
 pub use carried::{Carried, spawn, spawn_by};
-pub use config::{AtLimit, Config, Mode, OnCorruption, WhenFull, Wipe};
+pub use config::{AtLimit, Config, Mode, ModeError, OnCorruption, WhenFull, Wipe};
 pub use context::{Adopted, Context};
 pub use dump::{dump, start_log};
 #[cfg(feature = "open-metrics")]
@@ -243,7 +260,7 @@ pub use lease::{Lease, Pending};
 pub use note::note;
 #[cfg(feature = "profile")]
 pub use profile::{Profile, Profiled, Profiles, profiles};
-pub use protection::{Vault, VaultError, VaultStatus};
+pub use protection::{Frozen, Vault, VaultError, VaultStatus};
 pub use report::{Report, TagStats};
 pub use residue::{Place, Residue, ResidueBlock, ResidueSearch, assert_no_residue, find_residue};
 #[cfg(feature = "leak-check")]
@@ -261,9 +278,50 @@ pub use snapshot::tags;
 #[cfg(feature = "tracing")]
 pub use span_tags::SpanTags;
 pub use stack::scrub_stack;
-pub use switch::{ModeError, set_mode};
+pub use switch::set_mode;
 pub use tag::Tag;
 pub use tag_family::TagFamily;
 pub use trim::{Trimmed, trim};
-pub use vault_tag::Frozen;
 pub use vitals::{CgroupVitals, MallocVitals, VitalParts, Vitals, vitals, vitals_with_parts};
+
+} else {
+
+// A small allocator, and what it has in common with the one above.
+#[allow(dead_code, reason = "budgets are taken here, and not enforced")]
+#[path = "budget/declared.rs"]
+mod budget;
+#[allow(dead_code, reason = "settings without meaning here are taken all the same")]
+mod config;
+#[expect(unsafe_code, reason = "is an allocator, and calls the C library")]
+mod elsewhere;
+mod json;
+#[allow(dead_code, reason = "most are of what is not here")]
+mod limits;
+#[allow(dead_code, reason = "says less here")]
+mod line;
+#[allow(dead_code, reason = "there is no guarded memory here")]
+mod protection;
+#[allow(dead_code, reason = "nothing is taken back here")]
+#[expect(unsafe_code, reason = "turns a pointer that was set back into a reference")]
+mod published;
+mod report;
+#[allow(dead_code, reason = "there is no log here to declare tags in")]
+mod tag;
+#[allow(dead_code, reason = "nothing is in a hurry here")]
+#[expect(unsafe_code, reason = "reads and writes behind a block")]
+mod trailer;
+
+// What these ask for by such names.
+use elsewhere::{live, os, wipe};
+
+pub use budget::Budget;
+pub use config::{AtLimit, Config, Mode, ModeError, OnCorruption, WhenFull, Wipe};
+pub use elsewhere::{
+    Over, Scope, Scrubjay, System, dump, note, scrub_stack, set_mode, start_log, tags,
+};
+pub use protection::{Frozen, Vault, VaultError, VaultStatus};
+pub use report::{Report, TagStats};
+pub use tag::Tag;
+
+}
+}

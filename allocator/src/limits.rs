@@ -236,6 +236,7 @@ pub(crate) const SLOT_SHIFT_MAX: u32 = 36;
 /// Slots of one size, at most; blocks beyond are left to the inner allocator.
 pub(crate) const SLOTS_MAX: usize = 1024;
 /// Address space for the slots of one size, at most, in bytes.
+#[cfg(target_pointer_width = "64")]
 pub(crate) const SLOTS_SPAN_MAX: usize = 1 << 40;
 /// From this size on a wipe asks first whether the block is in the cache, bytes:
 /// the answer costs 30 ns, 4 % of the wipe.
@@ -263,6 +264,7 @@ pub(crate) const VAULT_SLOT_SHIFT_MAX: u32 = 34;
 /// Slots of one size, at most; blocks beyond take a slot of the next.
 pub(crate) const VAULT_SLOTS_MAX: usize = 4096;
 /// Address space for the slots of one size, at most, in bytes.
+#[cfg(target_pointer_width = "64")]
 pub(crate) const VAULT_SPAN_MAX: usize = 1 << 38;
 /// Vault blocks at one time; those beyond are refused, by name. Each takes two
 /// of the 65,530 maps that a process may have by default, and half of them are
@@ -347,9 +349,11 @@ const _: () = assert!(MAPPED_GROWTH_MIN <= MAPPED_UNKEPT_MIN);
 const _: () = assert!(MAPPED_UNKEPT_MIN >= 1 << SLOT_SHIFT_MIN);
 const _: () = assert!(GROWING_SLOT_SHIFT >= SLOT_SHIFT_MIN && GROWING_SLOT_SHIFT < SLOT_SHIFT_MAX);
 const _: () = assert!(KEPT_SIZE_MAX <= 1 << GROWING_SLOT_SHIFT);
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(SLOTS_SPAN_MAX >> SLOT_SHIFT_MAX > 0);
 const _: () = assert!(QUARANTINE_BLOCK_MAX < MAPPED_MIN);
 const _: () = assert!(QUARANTINE_BLOCK_MAX <= QUARANTINE_SIZE_MAX);
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(VAULT_SPAN_MAX >> VAULT_SLOT_SHIFT_MAX > 0);
 const _: () = assert!(VAULT_SLOTS_MAX < u32::MAX as usize);
 const _: () = assert!(COLD_ASKED_MIN <= TOUCHED_ASKED_MIN);
@@ -360,6 +364,7 @@ const _: () = assert!(REACH_SEARCH_NS < REACH_HELD_STEPS * REACH_HELD_STEP_NS as
 const _: () = assert!(REACH_BLOCKS_MAX < u32::MAX as usize);
 const _: () = assert!(QUANTUM_MIN < QUANTUM_MAX);
 const _: () = assert!(LOG_LIMIT_DEFAULT <= LOG_LIMIT_MAX);
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(
     CELL_PAGES_MAX * format::cell::PAGE_SIZE
         + SITES_MAX

@@ -164,6 +164,18 @@ impl fmt::Debug for VaultStatus {
     }
 }
 
+/// What a call of [`Tag::freeze`] or [`Tag::thaw`] has come upon.
+///
+/// [`Tag::freeze`]: crate::Tag::freeze
+/// [`Tag::thaw`]: crate::Tag::thaw
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// Blocks of the tag that are now as asked.
+    pub block_count: usize,
+    /// Their bytes.
+    pub byte_count: usize,
+}
+
 /// Why there is no guarded memory of the kind that a tag insists on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,31 +1,7 @@
 //! The change of mode at run time.
 
-use core::fmt;
-
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, ModeError};
 use crate::process;
-
-/// Why a mode could not be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ModeError {
-    /// There is no journal to go on with: no log, or one that began in another
-    /// mode. [`crate::start_log`] starts one.
-    NoJournal,
-    /// No memory for the ledger: nothing is counted.
-    NothingCounted,
-}
-
-impl fmt::Display for ModeError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NoJournal => "there is no journal to go on with: start a log",
-            Self::NothingCounted => "nothing is counted",
-        })
-    }
-}
-
-impl std::error::Error for ModeError {}
 
 /// Has the process record in another mode from now on, each thread from its next
 /// event; answers the mode before.

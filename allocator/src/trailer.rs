@@ -76,7 +76,7 @@ pub(crate) unsafe fn write(block: *mut u8, size: usize, name: u32) {
     // SAFETY: the trailer lies within the bytes that the caller promised.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
-    unsafe { place.cast::<u64>().write_unaligned(word) };
+    unsafe { place.cast::<u64>().write_unaligned(word.to_le()) };
 }
 
 /// Turns a valid trailer into a tombstone, which names the site: the record may
@@ -95,7 +95,7 @@ pub(crate) unsafe fn bury(block: *mut u8, size: usize, valid: Valid) {
     // SAFETY: the trailer lies within the bytes that the caller promised.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
-    unsafe { place.cast::<u64>().write_unaligned(word) };
+    unsafe { place.cast::<u64>().write_unaligned(word.to_le()) };
     // The release that follows would make this store dead, too.
     wipe::keep(place);
 }
@@ -173,7 +173,7 @@ unsafe fn checked(block: *const u8, size: usize) -> Option<u64> {
     // SAFETY: the caller's promise.
     let place = unsafe { block.add(size) };
     // SAFETY: as above, and no alignment is assumed.
-    let found = unsafe { place.cast::<u64>().read_unaligned() };
+    let found = u64::from_le(unsafe { place.cast::<u64>().read_unaligned() });
     let check = check_word(block as usize, (found >> 32) as u32, KEY.load(Ordering::Relaxed));
     (found as u32 == check).then_some(found)
 }

@@ -5,18 +5,9 @@ use std::io;
 
 use crate::config::Config;
 use crate::process;
-use crate::protection::{VaultError, VaultStatus};
+use crate::protection::{Frozen, VaultError, VaultStatus};
 use crate::tag::{self, Tag};
 use crate::vault::{self, Changed};
-
-/// What a call of [`Tag::freeze`] or [`Tag::thaw`] has come upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frozen {
-    /// Blocks of the tag that are now as asked.
-    pub block_count: usize,
-    /// Their bytes.
-    pub byte_count: usize,
-}
 
 impl From<Changed> for Frozen {
     fn from(changed: Changed) -> Self {

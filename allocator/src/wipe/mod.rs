@@ -4,10 +4,12 @@
 use crate::limits::{COLD_ASKED_MIN, TOUCHED_ASKED_MIN};
 use crate::{mapped, registers, touched};
 
+mod barrier;
 #[cfg_attr(not(target_arch = "x86_64"), path = "cold_elsewhere.rs")]
 mod cold;
 mod small;
 
+pub(crate) use barrier::keep;
 pub(crate) use small::SIZE_MAX as SMALL_MAX;
 
 /// Overwrites a block with zeros. Of a large one only what was touched, lest
@@ -96,22 +98,4 @@ unsafe fn wipe_backwards(start: *mut u8, size: usize) {
         unsafe { place.write_bytes(0, piece) };
         keep(place);
     }
-}
-
-/// Makes the compiler believe that somebody reads the memory. Without it LLVM
-/// removes an overwrite that is followed by a release: at opt-level 3 the pair
-/// becomes a bare jump to `free`, which no test inside the process notices.
-#[inline]
-pub(crate) fn keep(start: *mut u8) {
-    // What the attack's control leaves out.
-    if cfg!(scrubjay_without_barrier) {
-        return;
-    }
-    #[cfg(not(miri))]
-    // SAFETY: no instruction is emitted.
-    unsafe {
-        core::arch::asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags));
-    }
-    #[cfg(miri)]
-    core::hint::black_box(start);
 }
