@@ -12,7 +12,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{attack, demo, exports, foreign, instructions, tidy, tools, workspace};
+use crate::{
+    attack, demo, dependencies, exports, features, foreign, instructions, msrv, targets, tidy, tools,
+    workspace,
+};
 
 /// Packages whose tests also run as their users build them.
 const IN_RELEASE: &[&str] = &[
@@ -21,10 +24,12 @@ const IN_RELEASE: &[&str] = &[
     "scrubjay-suppressions",
     "scrubjay-tests",
     "scrubjay-corpus",
+    "scrubjay-portable",
     "scrubjay-cli",
 ];
 /// Packages that are for this workspace alone.
-const NOT_PUBLISHED: &[&str] = &["scrubjay-benches", "scrubjay-tests", "scrubjay-corpus", "xtask"];
+const NOT_PUBLISHED: &[&str] =
+    &["scrubjay-benches", "scrubjay-tests", "scrubjay-corpus", "scrubjay-portable", "xtask"];
 
 /// Runs all steps, or those named.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -62,6 +67,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
         counted.run(&[&["test"], &what[..]].concat())?;
         counted.run(&[&["test", "--release"], &what[..]].concat())
     });
+    steps.run("features", || {
+        features::check_ends()?;
+        // The other tests are built with what a leak check needs.
+        counted.run(&["test", "-p", "scrubjay", "--lib", "--no-default-features"])
+    });
+    steps.run("dependencies", dependencies::check);
+    steps.run("msrv", || msrv::check(NOT_PUBLISHED));
+    steps.run("targets", targets::check);
+    steps.run("elsewhere", || targets::test(|command| counted.run_command(command)));
     steps.run("frame pointers", || with_frame_pointers(&mut counted));
     // As debuggers have it, and as one gets it who sets no profile for packages.
     steps.run("unoptimised", || {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{attack, foreign, tools, workspace};
+use crate::{attack, features, foreign, msrv, targets, tools, workspace};
 
 /// Tests that see this run their full numbers.
 const SOAK: (&str, &str) = ("SCRUBJAY_SOAK", "1");
@@ -27,6 +27,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("attack with LTO", || tests(attack::WITH_FAT_LTO));
     attack::beyond_ci(&mut steps);
     steps.run("nextest", nextest);
+    steps.run("features", features::check_all);
+    steps.run("msrv", || msrv::check(&[]));
+    steps.run("targets with features", targets::check_with_features);
     foreign::add(&mut steps);
     steps.run("miri", miri);
     steps.finish()

@@ -10,7 +10,10 @@ const MAY_BE_SKIPPED: &[(&str, &str)] = &[
     ("foreign programs", "no C compiler"),
     ("instructions", "valgrind is missing and cannot be installed"),
     ("miri", "no nightly toolchain with miri"),
+    ("msrv", "no rustup to install the toolchain with"),
     ("nextest", "cargo-nextest is missing"),
+    ("targets", "no rustup to install a target with"),
+    ("targets with features", "no rustup to install a target with"),
 ];
 
 /// How a step ended.

@@ -122,6 +122,46 @@ pub fn unpacked(package: &str, program: &str, folder: &Path) -> Result<PathBuf, 
     found().ok_or(hint)
 }
 
+/// The standard library for a target, added where there is rustup; otherwise the
+/// reason why not.
+pub fn target(target: &str) -> Result<(), String> {
+    let add = || -> Result<()> {
+        workspace::run(&mut workspace::command("rustup", &["target", "add", target])?)
+    };
+    if is_host(target) {
+        return Ok(());
+    }
+    add().map_err(|error| format!("{error:#}"))
+}
+
+fn is_host(target: &str) -> bool {
+    let host = workspace::command("rustc", &["--print", "host-tuple"])
+        .and_then(|mut command| workspace::output(&mut command));
+    host.is_ok_and(|host| host.trim() == target)
+}
+
+/// A toolchain of this version, installed where there is rustup; otherwise the
+/// reason why not.
+pub fn toolchain(version: &str) -> Result<(), String> {
+    if has("cargo", &[&format!("+{version}"), "--version"]) {
+        return Ok(());
+    }
+    let arguments = ["toolchain", "install", version, "--profile", "minimal", "--no-self-update"];
+    let installed =
+        workspace::command("rustup", &arguments).and_then(|mut c| workspace::run(&mut c));
+    installed.map_err(|error| format!("needs `rustup toolchain install {version}`: {error:#}"))
+}
+
+/// A C library for 32-bit programs, and a linker that finds it; otherwise the
+/// reason why not.
+pub fn narrow_linker(folder: &Path) -> Result<(), String> {
+    let hint = "needs a 32-bit C library: `apt-get install gcc-multilib`";
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let output = folder.join("narrow.so").display().to_string();
+    let links = ["-m32", "-shared", "-x", "c", "/dev/null", "-o", &output];
+    if has("cc", &links) { Ok(()) } else { Err(hint.to_owned()) }
+}
+
 fn apt(arguments: &[&str]) -> Result<Command> {
     let mut command = workspace::command("apt-get", arguments)?;
     command.env("DEBIAN_FRONTEND", "noninteractive");
