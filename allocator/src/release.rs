@@ -65,7 +65,8 @@ unsafe fn wipe_and_hand_back<I: Inner>(
         unsafe { wipe::wipe(block, layout.size()) };
         hot.wiped(cell, layout.size());
     } else {
-        hot.released(cell, Released { unwiped: layout.size(), ..Released::default() });
+        let released = Released { unwiped: layout.size(), ..Released::default() };
+        hot.released_unrecorded(cell, released);
     }
     // SAFETY: the block is ours until it is released here.
     unsafe { trailer::bury(block, layout.size(), valid) };
@@ -167,7 +168,8 @@ unsafe fn release_valid<I: Inner>(over: &Wrapped<I>, block: *mut u8, layout: Lay
         }
         hot.count_site(valid.site(), Change::Freed, layout.size());
         // SAFETY: the caller gives the block up.
-        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
+        let released = unsafe { wipe_whole(&over.inner, block, layout, tag, policy) };
+        hot.released(cell, valid, released);
         // SAFETY: the block is ours until it is released here.
         unsafe { bury(&over.inner, block, layout, valid) };
         // SAFETY: the block was allocated with this layout.
@@ -203,7 +205,8 @@ unsafe fn release_slowly<I: Inner>(
         }
         hot.count_site(site, Change::Freed, size);
         // SAFETY: the caller's promise.
-        hot.released(cell, unsafe { wipe_whole(&over.inner, block, layout, tag, policy) });
+        let released = unsafe { wipe_whole(&over.inner, block, layout, tag, policy) };
+        hot.released(cell, valid, released);
         hot.done();
         // SAFETY: the block is ours until it is released here.
         unsafe { bury(&over.inner, block, layout, valid) };

@@ -131,10 +131,18 @@ impl Hot {
         Own::add(&cell[WIPED_BYTES], size as u64);
     }
 
-    /// What became of its bytes.
+    /// What became of the bytes of a block that may have a record.
     #[inline(always)]
-    pub(crate) fn released(&self, cell: &Cell, released: Released) {
-        tell_owner(self.here, released);
+    pub(crate) fn released(&self, cell: &Cell, valid: Valid, released: Released) {
+        if valid.record().is_some() {
+            tell_owner(self.here, released);
+        }
+        self.released_unrecorded(cell, released);
+    }
+
+    /// What became of the bytes of one that has none.
+    #[inline(always)]
+    pub(crate) fn released_unrecorded(&self, cell: &Cell, released: Released) {
         self.wiped(cell, released.wiped);
         if released.wiped == 0 {
             Own::add(&cell[RETURNED_BYTES], released.returned as u64);
