@@ -19,12 +19,12 @@ use crate::{clock, os, register, tag};
 #[inline(never)]
 pub(crate) fn note_refused(site: u32, size: usize, refusal: Refusal) {
     let tag = site::tag_of(site);
-    let (kind, node) = match refusal {
-        Refusal::Full(node) => (PressureKind::Refused, node),
-        Refusal::Busy => (PressureKind::Busy, tag),
+    let (kind, node, granted) = match refusal {
+        Refusal::Full(node, granted) => (PressureKind::Refused, node, granted),
+        Refusal::Busy => (PressureKind::Busy, tag, budget::figures(tag).granted),
     };
     let limit = budget::figures(node).limits.hard;
-    note(kind, node, (site, size), limit);
+    note(kind, node, (site, size), (granted, limit));
 }
 
 /// Notes the soft limits that a tag's last request passed, from its own budget
@@ -34,11 +34,12 @@ pub(crate) fn note_refused(site: u32, size: usize, refusal: Refusal) {
 pub(crate) fn note_crossings(tag: u32, size: usize) {
     let levels = core::iter::successors(Some(tag), |&node| budget::parent_of(node));
     for node in levels.filter(|&node| budget::take_crossing(node)) {
-        note(PressureKind::Soft, node, (tag, size), budget::figures(node).limits.soft);
+        let figures = budget::figures(node);
+        note(PressureKind::Soft, node, (tag, size), (figures.granted, figures.limits.soft));
     }
 }
 
-fn note(kind: PressureKind, node: u32, (site, size): (u32, usize), limit: u64) {
+fn note(kind: PressureKind, node: u32, (site, size): (u32, usize), room: (u64, u64)) {
     let Some(store) = store::current() else { return };
     // One look at everything is enough, a refusal may come a million times.
     let top = match kind {
@@ -46,11 +47,10 @@ fn note(kind: PressureKind, node: u32, (site, size): (u32, usize), limit: u64) {
         _ => Top::default(),
     };
     let thread = thread::here(|here| here.slot.get().map_or(0, Slot::thread_number)).unwrap_or(0);
-    let granted = budget::figures(node).granted;
     store.add_pressure_event(|number| {
         let (whose, what) = ((node, thread), (site, size as u64));
         let top = top.sites.split_at(top.count).0;
-        PressureEvent::encode(number, kind, clock::ticks(), whose, what, (granted, limit), top)
+        PressureEvent::encode(number, kind, clock::ticks(), whose, what, room, top)
     });
     register::declare_budget(store, node);
     let word = &control().pressure;

@@ -43,8 +43,9 @@ const _: () = assert!(ALLOWANCE_SHARDS == u64::BITS as usize);
 /// Why bytes were not had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The node that has no room.
-    Full(u32),
+    /// The node that has no room, and what was handed out of it at that moment, in
+    /// bytes: a moment later others may have given much back.
+    Full(u32, u64),
     /// The tree could not be asked within half a second.
     Busy,
 }
@@ -100,7 +101,7 @@ fn charge_anew(tag: u32, shard: usize, size: u64, has_headroom: bool) -> Result<
         }
         Err(full) => {
             nodes::count_refused(full, size);
-            Err(Refusal::Full(full))
+            Err(Refusal::Full(full, nodes::figures(full).granted))
         }
     }
 }
