@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::step::{Outcome, Steps};
 use crate::{
-    attack, demo, dependencies, exports, features, foreign, instructions, msrv, targets, tidy,
+    attack, demo, dependencies, exports, features, foreign, instructions, msrv, server, targets, tidy,
     tools, workspace,
 };
 
@@ -94,6 +94,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("instructions", instructions::check);
     steps.run("exports", exports::check);
     foreign::drop_into_three(&mut steps);
+    steps.run("server", server::step);
     steps.run("demo", || demo::run(&[]).map(|()| Outcome::Done));
     let finished = steps.finish();
     println!("\n{counted}");

@@ -18,6 +18,7 @@ mod instructions;
 mod leaks;
 mod msrv;
 mod readme;
+mod server;
 mod soak;
 mod step;
 mod targets;
@@ -30,6 +31,7 @@ type Chore = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const CHORES: &[Chore] = &[
     ("demo", "run the language model, show its report, attack its memory", demo::run),
+    ("server", "an inference server under ten times the load that its budget allows", server::run),
     ("ci", "everything that a change must pass, or the steps named", ci::run),
     ("soak", "the long versions of the tests", soak::run),
     (

@@ -23,6 +23,14 @@ pub fn target() -> Result<PathBuf> {
     })
 }
 
+/// The target folder of the examples, which are a workspace of their own.
+pub fn examples() -> Result<PathBuf> {
+    Ok(match env::var_os("CARGO_TARGET_DIR") {
+        Some(_) => target()?.join("examples"),
+        None => root()?.join("allocator/examples/target"),
+    })
+}
+
 /// Where cargo keeps what it downloads.
 pub fn cargo_home() -> Result<PathBuf> {
     Ok(match env::var_os("CARGO_HOME") {

@@ -1,6 +1,5 @@
 //! Builds what the demo runs, and says so while it does.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -22,13 +21,10 @@ pub fn build() -> Result<Programs> {
     println!("some five minutes on two cores the first time, seconds after that. Then it runs the");
     println!("model, shows what its log tells, and attacks its memory: two minutes more.\n");
     let start = Instant::now();
-    let examples = match env::var_os("CARGO_TARGET_DIR") {
-        Some(_) => workspace::target()?.join("examples"),
-        None => workspace::root()?.join("allocator/examples/target"),
-    };
+    let examples = workspace::examples()?;
     let mut tracker = workspace::cargo(&["build", "--release", "--package", "scrubjay-cli"])?;
     workspace::run(&mut tracker)?;
-    let mut model = workspace::cargo(&["build", "--release"])?;
+    let mut model = workspace::cargo(&["build", "--release", "--package", "language-model"])?;
     model.args(["--manifest-path", "allocator/examples/Cargo.toml", "--target-dir"]);
     workspace::run(model.arg(&examples))?;
     println!("built in {} s", start.elapsed().as_secs());
