@@ -6,9 +6,11 @@
 use std::process::ExitCode;
 
 mod attack;
+mod batch;
 mod bench;
 mod callgrind;
 mod ci;
+mod claims;
 mod demo;
 mod dependencies;
 mod exports;
@@ -39,6 +41,7 @@ const CHORES: &[Chore] = &[
         "other people's tests: with the three lines, with C's memory wiped, under leak checks",
         foreign::run,
     ),
+    ("batch", "run the batch job: a table whole and in chunks, what each way held", batch::run),
     ("attack", "look for what was freed, in release builds with and without LTO", attack::run),
     ("leaks", "leak checkers side by side, over cases whose truth is known", leaks::run),
     ("tidy", "the rules of the house, over the sources", tidy::run),

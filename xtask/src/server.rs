@@ -35,13 +35,10 @@ pub fn long_step() -> Result<Outcome> {
 }
 
 fn check(seconds: u32) -> Result<Outcome> {
-    let examples = workspace::examples()?;
-    let mut build = workspace::cargo(&["build", "--release", "--package", "inference-server"])?;
-    build.args(["--features", "counted", "--manifest-path", "allocator/examples/Cargo.toml"]);
-    workspace::run(build.arg("--target-dir").arg(&examples))?;
+    let server = workspace::build_example("inference-server", &["--features", "counted"])?;
     let folder = workspace::target()?.join("server");
     workspace::remove(&folder)?;
-    let mut check = Command::new(examples.join("release/inference-server"));
+    let mut check = Command::new(server);
     check.args(["check", "--seconds", &seconds.to_string(), "--directory"]).arg(&folder);
     workspace::run(&mut check)?;
     Ok(Outcome::Done)

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::step::{Outcome, Steps};
-use crate::{attack, features, foreign, msrv, server, targets, tools, workspace};
+use crate::{attack, batch, features, foreign, msrv, server, targets, tools, workspace};
 
 /// Tests that see this run their full numbers.
 const SOAK: (&str, &str) = ("SCRUBJAY_SOAK", "1");
@@ -32,6 +32,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     steps.run("targets with features", targets::check_with_features);
     foreign::add(&mut steps);
     steps.run("server", server::long_step);
+    batch::add(&mut steps);
     steps.run("miri", miri);
     steps.finish()
 }

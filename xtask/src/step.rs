@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 /// The only steps that may be skipped, and why one might be.
 const MAY_BE_SKIPPED: &[(&str, &str)] = &[
+    ("batch job", "the C library of HDF5 is missing and cannot be installed"),
     ("exports", "promtool, or Python with its checkers, is missing and cannot be had"),
     ("foreign programs", "no C compiler"),
     ("instructions", "valgrind is missing and cannot be installed"),

@@ -1,8 +1,8 @@
 //! Programs that a check needs: found, installed, or asked for.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 
@@ -26,19 +26,34 @@ pub fn heaptrack() -> Result<(), String> {
     installed("heaptrack")
 }
 
+/// The C library of HDF5 and its headers, likewise.
+pub fn hdf5() -> Result<(), String> {
+    package("libhdf5-dev", || {
+        let headers = ["/usr/include/hdf5/serial/hdf5.h", "/usr/include/hdf5.h"];
+        env::var_os("HDF5_DIR").is_some()
+            || has("pkg-config", &["--exists", "hdf5"])
+            || headers.iter().any(|header| Path::new(header).is_file())
+    })
+}
+
 /// A program of the Debian package that is called like it.
 fn installed(program: &str) -> Result<(), String> {
-    if has(program, &["--version"]) {
+    package(program, || has(program, &["--version"]))
+}
+
+/// A Debian package, unless what is wanted of it is there already.
+fn package(name: &str, is_there: impl Fn() -> bool) -> Result<(), String> {
+    if is_there() {
         return Ok(());
     }
-    let hint = format!("{program} is missing: install it with `apt-get install {program}`");
+    let hint = format!("{name} is missing: install it with `apt-get install {name}`");
     if !(is_root() && has("apt-get", &["--version"])) {
         return Err(format!("{hint} (or your system's equivalent)"));
     }
     // A fresh container has no package list.
     let install = || -> Result<()> {
         workspace::run(&mut apt(&["update", "-qq"])?)?;
-        workspace::run(&mut apt(&["install", "-qq", "-y", "--no-install-recommends", program])?)
+        workspace::run(&mut apt(&["install", "-qq", "-y", "--no-install-recommends", name])?)
     };
     install().map_err(|error| format!("{hint}; trying it gave: {error:#}"))
 }
@@ -96,8 +111,8 @@ pub fn python(folder: &Path, packages: &[&str]) -> Result<PathBuf, String> {
 /// A program of a Debian package: the system's own, or one that is unpacked into this
 /// folder, so that no service of the package is started; otherwise the reason why not.
 pub fn unpacked(package: &str, program: &str, folder: &Path) -> Result<PathBuf, String> {
-    let places = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&places).collect();
+    let places = env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = env::split_paths(&places).collect();
     places.push(folder.join("usr/bin"));
     let found = || places.iter().map(|place| place.join(program)).find(|path| path.is_file());
     if let Some(path) = found() {

@@ -24,11 +24,22 @@ pub fn target() -> Result<PathBuf> {
 }
 
 /// The target folder of the examples, which are a workspace of their own.
-pub fn examples() -> Result<PathBuf> {
+pub fn examples_target() -> Result<PathBuf> {
     Ok(match env::var_os("CARGO_TARGET_DIR") {
         Some(_) => target()?.join("examples"),
         None => root()?.join("allocator/examples/target"),
     })
+}
+
+/// A release build of one example, by its package and what else cargo is to know.
+pub fn build_example(package: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let examples = examples_target()?;
+    // Alone: what another example wants of the allocator is not this one's.
+    let mut command = cargo(&["build", "--release", "--package", package])?;
+    command.args(arguments);
+    command.args(["--manifest-path", "allocator/examples/Cargo.toml", "--target-dir"]);
+    run(command.arg(&examples))?;
+    Ok(examples.join("release").join(package))
 }
 
 /// Where cargo keeps what it downloads.

@@ -45,7 +45,8 @@ impl Model {
         fs::create_dir_all(&folder)?;
         for (program, feature) in VARIANTS {
             let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-            command.args(["build", "--release", "--features", feature, "--manifest-path"]);
+            command.args(["build", "--release", "--package", "language-model"]);
+            command.args(["--features", feature, "--manifest-path"]);
             command.arg(
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("../allocator/examples/Cargo.toml"),
             );

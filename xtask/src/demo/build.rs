@@ -21,15 +21,9 @@ pub fn build() -> Result<Programs> {
     println!("some five minutes on two cores the first time, seconds after that. Then it runs the");
     println!("model, shows what its log tells, and attacks its memory: two minutes more.\n");
     let start = Instant::now();
-    let examples = workspace::examples()?;
     let mut tracker = workspace::cargo(&["build", "--release", "--package", "scrubjay-cli"])?;
     workspace::run(&mut tracker)?;
-    let mut model = workspace::cargo(&["build", "--release", "--package", "language-model"])?;
-    model.args(["--manifest-path", "allocator/examples/Cargo.toml", "--target-dir"]);
-    workspace::run(model.arg(&examples))?;
+    let model = workspace::build_example("language-model", &[])?;
     println!("built in {} s", start.elapsed().as_secs());
-    Ok(Programs {
-        model: examples.join("release/language-model"),
-        tracker: workspace::target()?.join("release/scrubjay"),
-    })
+    Ok(Programs { model, tracker: workspace::target()?.join("release/scrubjay") })
 }

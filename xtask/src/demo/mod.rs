@@ -7,7 +7,7 @@
 //! attack would find them.
 
 mod build;
-mod claims;
+
 mod evidence;
 mod program;
 mod prompts;
@@ -25,8 +25,8 @@ use anyhow::{Context, Result, bail, ensure};
 use scrubjay_tests::attack::{Residue, attack};
 use serde_json::Value;
 
+use crate::claims::Claims;
 use crate::workspace;
-use claims::Claims;
 use program::{Program, Wiping};
 use report::Tracker;
 

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use scrubjay_tests::attack::{DISTINCT_MIN, Finding, Residue, Row, WINDOW_SIZE};
 
-use super::claims::Claims;
+use crate::claims::Claims;
 
 /// Both attacks side by side, and where things were found that are no residue.
 pub fn table(with: &Residue, without: &Residue) -> String {

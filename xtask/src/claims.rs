@@ -1,4 +1,4 @@
-//! What the demo claims, and whether it holds.
+//! What a program claims, and whether it holds.
 
 use anyhow::{Result, bail};
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failed_claim_fails_the_demo_and_the_later_ones_are_checked() {
+    fn one_failed_claim_fails_them_all_and_the_later_ones_are_checked() {
         let mut claims = Claims::default();
         let mut later = false;
         claims.check("first", || bail!("no"));
