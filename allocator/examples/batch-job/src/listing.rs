@@ -25,7 +25,7 @@ pub fn print(ways: &[Held]) {
     }
     if cfg!(feature = "c-heap") {
         println!("c-heap is what HDF5's C library took by malloc: this build stands in its place.");
-        println!("What is left of it are lists of free blocks that the library keeps.");
+        println!("What is left of it when a way ends, the library keeps.");
     } else {
         println!("What HDF5's C library took by malloc is in no figure but resident, and was not");
         println!("wiped: this was built without the feature c-heap.");
