@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::step::{Outcome, Steps};
 use crate::{
-    attack, demo, dependencies, exports, features, foreign, instructions, msrv, server, targets, tidy,
-    tools, workspace,
+    attack, demo, dependencies, exports, features, foreign, instructions, msrv, server, targets,
+    tidy, tools, workspace,
 };
 
 /// Packages whose tests also run as their users build them.
