@@ -182,11 +182,13 @@ impl File {
             return self.has_code.then_some(mapping.end);
         }
         let goes_on = self.has_code && mapping.path.is_empty() && mapping.start == self.end;
-        self.end = 0;
         // The kernel puts it together with whatever has no file behind it.
         let holds =
             |segment: &&Segment| (segment.start..segment.end).contains(&mapping.start) && goes_on;
-        segments.iter().find(holds).map(|segment| segment.end.min(mapping.end))
+        let end = segments.iter().find(holds).map(|segment| segment.end.min(mapping.end));
+        // A page that is treated apart, as ours that forks blank, divides them.
+        self.end = end.filter(|&end| end == mapping.end).unwrap_or(0);
+        end
     }
 }
 
