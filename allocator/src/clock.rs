@@ -55,13 +55,21 @@ pub(crate) fn since(moment: u64) -> core::time::Duration {
     core::time::Duration::from_nanos((now_ticks.saturating_sub(moment) as f64 * rate) as u64)
 }
 
+/// What the processor says of itself.
+#[cfg(target_arch = "x86_64")]
+#[allow(unused_unsafe, reason = "Rust 1.93 has it unsafe")]
+fn cpuid(leaf: u32) -> core::arch::x86_64::CpuidResult {
+    // SAFETY: every processor with this instruction set has the instruction.
+    unsafe { core::arch::x86_64::__cpuid(leaf) }
+}
+
 /// The counter is only taken where it is invariant and the kernel trusts it
 /// itself: it may stop, or differ between sockets, elsewhere.
 #[cfg(target_arch = "x86_64")]
 fn decide() -> ClockKind {
     const INVARIANT: u32 = 1 << 8;
-    let invariant = core::arch::x86_64::__cpuid(0x8000_0000).eax >= 0x8000_0007
-        && core::arch::x86_64::__cpuid(0x8000_0007).edx & INVARIANT != 0;
+    let invariant =
+        cpuid(0x8000_0000).eax >= 0x8000_0007 && cpuid(0x8000_0007).edx & INVARIANT != 0;
     let mut buffer = [0; 16];
     let source = os::read_file(
         c"/sys/devices/system/clocksource/clocksource0/current_clocksource",
