@@ -2,6 +2,7 @@
 //! stands there.
 
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use scrubjay_log_format::vitals::{
     self as format, HEAP_BYTES, LARGE_BYTES, LOG_BYTES, MAPPED_FILE_BYTES, OTHER_BYTES,
@@ -42,16 +43,24 @@ struct Sorter<'w> {
     file_end: usize,
 }
 
+/// The list of threads that nobody is using, once there is one. It is kept: whoever
+/// reads the memory of a process that stands still finds no mapping gone.
+static LIST: AtomicPtr<usize> = AtomicPtr::new(ptr::null_mut());
+
 /// Adds the parts and the proportional share to a sample. False, and nothing is
 /// known, where the kernel does not tell, or takes too long. Some 3 µs a mapping,
 /// and 1 ms a GiB of small pages.
 pub(super) fn ask(words: &mut [u64; WORD_COUNT]) -> bool {
     let size = THREAD_BLOCKS_MAX * size_of::<usize>();
-    let place: *mut usize = os::map_private(size).cast();
+    let mut place = LIST.swap(ptr::null_mut(), Ordering::Acquire);
+    if place.is_null() {
+        place = os::map_private(size).cast();
+    }
     if place.is_null() {
         return false;
     }
-    // SAFETY: fresh zeroed memory of that size, aligned to a page, and ours alone.
+    // SAFETY: numbers in a mapping of that size, aligned to a page, and ours alone
+    // until it is put back.
     let threads = unsafe { core::slice::from_raw_parts_mut(place, THREAD_BLOCKS_MAX) };
     let mut count = 0;
     thread_blocks::each(|block| {
@@ -74,7 +83,12 @@ pub(super) fn ask(words: &mut [u64; WORD_COUNT]) -> bool {
         || os::monotonic_ns() < end,
     );
     sorter.finish();
-    os::unmap(place.cast(), size);
+    let put_back =
+        LIST.compare_exchange(ptr::null_mut(), place, Ordering::Release, Ordering::Relaxed);
+    if put_back.is_err() {
+        // Two asked at one time, and one list is enough.
+        os::unmap(place.cast(), size);
+    }
     if is_whole {
         for word in format::PART_WORDS.chain([PROPORTIONAL_BYTES]) {
             words[word] = fresh[word];
